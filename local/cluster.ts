@@ -1,0 +1,135 @@
+import { existsSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { removeDocker } from "./docker.ts";
+import { ensureBridge, gatewayOf, madeHosts, refuseForeignBridge, removeBridge, removeHost, startHost, stopHost, type LocalHost } from "./hosts.ts";
+import { ensureImages } from "./images.ts";
+import { ensurePackages, findProgram } from "./packages.ts";
+import { root, stateDir } from "./paths.ts";
+import { timed } from "./phases.ts";
+import { registryPort, startRegistry, startRegistryForHosts } from "./registry.ts";
+import { logFile, logTail, servicePid, serviceState, startService, stopService, type ServiceState } from "./service.ts";
+import { ensurePart } from "./toolchain.ts";
+
+export interface LocalNeeds {
+  readonly hosts: readonly LocalHost[];
+  readonly serviceSubnet: string;
+  /** Third-party images, by their names in data/images.yaml. */
+  readonly images: readonly string[];
+  /** Loopback ports that the stack's Services will be forwarded from. */
+  readonly ports: readonly number[];
+}
+
+type Log = (line: string) => void;
+const loadBalancer = "load-balancer";
+const ownCluster = "or use an own cluster: npm start -- --context NAME";
+
+/** @throws naming all that this machine lacks for bare hosts. */
+function refuseUnfitMachine(): void {
+  const problems: string[] = [];
+  if (process.platform !== "linux") problems.push(`it runs ${process.platform}, but bare hosts need Linux`);
+  else {
+    if (process.getuid?.() !== 0) problems.push(`the user is not root, but namespaces and mounts need root (sudo npm start)`);
+    if (!existsSync("/proc/self/ns/net")) problems.push("its kernel has no network namespaces");
+    if (findProgram("go") === undefined) problems.push("go was not found; install Go 1.26 or newer from go.dev");
+  }
+  if (problems.length > 0) throw new Error(`this machine cannot run the local cluster: ${problems.join("; ")}; mend that, ${ownCluster}`);
+}
+
+function portIsFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+async function refusePortsInUse(ports: readonly number[]): Promise<void> {
+  const ours = [...(serviceState(loadBalancer) === "running" ? ports : []), ...(serviceState("registry") === "running" ? [registryPort] : [])];
+  const taken: number[] = [];
+  for (const port of [...new Set([registryPort, ...ports])]) if (!ours.includes(port) && !(await portIsFree(port))) taken.push(port);
+  if (taken.length > 0) {
+    throw new Error(
+      `loopback port ${taken.join(" and ")} is in use by another program, but the local cluster needs it; end that program (ss -ltnp shows it)${
+        taken.some((port) => port !== registryPort) ? ", or give the service another expose.port" : ""
+      }`,
+    );
+  }
+}
+
+/**
+ * Makes this machine ready for a stack: packages, parts, registry, images and bare hosts.
+ * What runs already is left alone.
+ */
+export async function ensureLocal(needs: LocalNeeds, log: Log): Promise<{ unavailable: string[] }> {
+  refuseUnfitMachine();
+  await refusePortsInUse(needs.ports);
+  await timed("packages", () => ensurePackages(log));
+  await refuseForeignBridge();
+  await timed("toolchain", async () => {
+    for (const part of ["registry", "kubernetes", "etcd"] as const) await ensurePart(part, log);
+  });
+  const network = { gateway: gatewayOf(needs.hosts), serviceSubnet: needs.serviceSubnet };
+  await timed("registry", async () => {
+    await ensureBridge(network);
+    await startRegistry();
+    await startRegistryForHosts(network.gateway);
+  });
+  const unavailable = await timed("images", () => ensureImages(needs.images, log));
+  await timed("hosts", async () => {
+    for (const host of needs.hosts) {
+      if (await startHost(host, needs.hosts, network)) log(`host ${host.name} (${host.address}) is up`);
+    }
+  });
+  return { unavailable };
+}
+
+/** Forwards the loopback ports of the cluster's LoadBalancer Services. */
+export async function startLoadBalancer(target: { kubeconfig: string; addresses: readonly string[] }, log: Log): Promise<void> {
+  const started = await startService({
+    name: loadBalancer,
+    command: process.execPath,
+    args: [join(root, "local", "load-balancer.ts"), target.kubeconfig, ...target.addresses],
+    ready: () => Promise.resolve(true),
+  });
+  if (started) log("the load balancer forwards loopback ports to the cluster");
+}
+
+export interface PartStatus {
+  readonly name: string;
+  readonly state: ServiceState;
+  readonly pid?: number;
+  readonly log: string;
+  /** The last lines of the log, where the part died. */
+  readonly lastWords?: string;
+}
+
+/** Every part of the local run and its state. */
+export function status(): PartStatus[] {
+  const services = ["registry", "registry-hosts", "docker", loadBalancer, ...madeHosts().map((name) => `host-${name}`)];
+  return services.map((name) => {
+    const state = serviceState(name);
+    const pid = servicePid(name);
+    const base = { name, state, log: logFile(name) };
+    if (pid !== undefined) return { ...base, pid };
+    return state === "died" ? { ...base, lastWords: logTail(name, 5) } : base;
+  });
+}
+
+/** Ends every process that this checkout's local run started; disks, networks and images stay. */
+export async function stopLocal(): Promise<void> {
+  await stopService(loadBalancer);
+  for (const name of madeHosts()) await stopHost(name);
+  for (const name of ["docker", "registry-hosts", "registry"]) await stopService(name);
+}
+
+/** Stops all and removes what the local run made on this machine, save the cache. */
+export async function resetLocal(): Promise<void> {
+  await stopLocal();
+  for (const name of madeHosts()) await removeHost(name);
+  await removeBridge();
+  await removeDocker();
+  for (const name of ["hosts", "registry", "build", "services", "logs", "ssh", "phases.json"]) {
+    rmSync(join(stateDir, name), { recursive: true, force: true });
+  }
+}

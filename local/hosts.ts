@@ -1,0 +1,350 @@
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { imageCatalog } from "../config/parse.ts";
+import { ensureDir, removeIfEmpty, root, stateDir } from "./paths.ts";
+import { registryPort } from "./registry.ts";
+import { run, tryRun } from "./run.ts";
+import { serviceState, startService, stopService, type ServiceState } from "./service.ts";
+import { binaryPath, type PartName } from "./toolchain.ts";
+
+/** A bare host on this machine: its own network, mounts, name and cgroups; sshd, containerd and the Kubernetes binaries. */
+export interface LocalHost {
+  readonly name: string;
+  /** IPv4 address in the bridge's /24. */
+  readonly address: string;
+}
+
+export interface HostNetwork {
+  /** The machine's own address on the bridge, in the same /24 as every host. */
+  readonly gateway: string;
+  /** Services' addresses; each host holds a route for them that leads nowhere. */
+  readonly serviceSubnet: string;
+}
+
+const bridge = "quorum0";
+const namespaces = "/run/netns";
+const bridgePrefix = 24;
+const cgroupRoot = "/sys/fs/cgroup";
+const hostDir = (name: string) => join(stateDir, "hosts", name);
+const networkNamespace = (name: string) => `quorum-${name}`;
+const serviceName = (name: string) => `host-${name}`;
+export const sshKeyFile = join(stateDir, "ssh", "id_ed25519");
+
+const linkNames = (host: LocalHost) => {
+  const last = host.address.split(".").at(-1);
+  return { outside: `q-out-${last}`, inside: `q-in-${last}` };
+};
+
+export const gatewayOf = (hosts: readonly LocalHost[]) => `${(hosts[0]?.address ?? "10.210.0.1").split(".").slice(0, 3).join(".")}.1`;
+
+async function linkExists(name: string): Promise<boolean> {
+  return (await tryRun("ip", ["link", "show", name])).code === 0;
+}
+
+/** Which checkout the bridge belongs to: its alias says so. */
+async function bridgeOwner(): Promise<string | undefined> {
+  const answer = await tryRun("ip", ["-json", "-details", "link", "show", bridge]);
+  if (answer.code !== 0) return undefined;
+  return (JSON.parse(answer.stdout) as { ifalias?: string }[])[0]?.ifalias ?? "";
+}
+
+/** @throws when another checkout's hosts hold the bridge. */
+export async function refuseForeignBridge(): Promise<void> {
+  const owner = await bridgeOwner();
+  if (owner === undefined || owner === root) return;
+  if (owner !== "" && existsSync(join(owner, ".quorum"))) {
+    throw new Error(`the local hosts of this machine belong to another checkout, ${owner}; run \`npm run local -- reset\` there first`);
+  }
+  // The checkout that made it is gone, and with it whatever could have removed it.
+  await run("ip", ["link", "delete", bridge]);
+}
+
+const forwardRules = [
+  ["-i", bridge, "-o", bridge, "-j", "ACCEPT", "-m", "comment", "--comment", "quorum local hosts"],
+] as const;
+
+export async function ensureBridge(network: HostNetwork): Promise<void> {
+  await refuseForeignBridge();
+  if (!(await linkExists(bridge))) {
+    await run("ip", ["link", "add", bridge, "type", "bridge"]);
+    await run("ip", ["link", "set", bridge, "alias", root]);
+    await run("ip", ["address", "add", `${network.gateway}/${bridgePrefix}`, "dev", bridge]);
+  }
+  await run("ip", ["link", "set", bridge, "up"]);
+  // Docker sets the policy of FORWARD to DROP; between our own hosts packets must pass.
+  for (const rule of forwardRules) {
+    if ((await tryRun("iptables", ["-w", "-C", "FORWARD", ...rule])).code !== 0) await run("iptables", ["-w", "-I", "FORWARD", ...rule]);
+  }
+}
+
+/** The mounted cgroup hierarchies: one for each controller (v1), or a single one (v2). */
+function cgroupHierarchies(type = "cgroup"): string[] {
+  if (existsSync(join(cgroupRoot, "cgroup.controllers"))) return [cgroupRoot];
+  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  return mounts.map((line) => line.split(" ")).filter((f) => f[2] === type).flatMap((f) => (f[1] === undefined ? [] : [f[1]]));
+}
+
+/** Makes the host's cgroup in every hierarchy. @returns the folders a process is to be put into. */
+function makeCgroups(name: string): string[] {
+  return cgroupHierarchies().map((hierarchy) => {
+    let parent = hierarchy;
+    for (const level of ["quorum", name]) {
+      const folder = ensureDir(join(parent, level));
+      for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+        // In v1 a new cpuset is empty, and nothing can be put into it before it has processors and memory.
+        if (hierarchy !== cgroupRoot && existsSync(join(folder, file)) && readFileSync(join(folder, file), "utf8").trim() === "") {
+          writeFileSync(join(folder, file), readFileSync(join(parent, file), "utf8"));
+        }
+      }
+      if (hierarchy === cgroupRoot) {
+        const controllers = readFileSync(join(parent, "cgroup.controllers"), "utf8").trim().split(/\s+/);
+        for (const controller of controllers) {
+          try {
+            writeFileSync(join(parent, "cgroup.subtree_control"), `+${controller}`);
+          } catch {
+            // A parent that holds processes of its own cannot hand this controller down; the kubelet names what it lacks.
+          }
+        }
+      }
+      parent = folder;
+    }
+    // In v2 only leaves may hold processes, and pods get their own leaves beside this one.
+    return hierarchy === cgroupRoot ? ensureDir(join(parent, "system")) : parent;
+  });
+}
+
+function subfolders(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+}
+
+/** Where runc may have made cgroups for the host's pods: beside ours, the unified hierarchy that some v1 machines mount too. */
+const allHierarchies = () => [...new Set([...cgroupHierarchies(), ...cgroupHierarchies("cgroup2")])];
+
+/** Every process of the host, pods included: what its cgroups hold. */
+function hostProcesses(name: string): number[] {
+  const found = new Set<number>();
+  const visit = (folder: string) => {
+    if (!existsSync(folder)) return;
+    try {
+      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n")) if (line !== "") found.add(Number(line));
+      subfolders(folder).forEach(visit);
+    } catch {
+      // The cgroup went away while it was read: its processes are gone too.
+    }
+  };
+  for (const hierarchy of allHierarchies()) visit(join(hierarchy, "quorum", name));
+  return [...found];
+}
+
+function removeCgroups(name: string): void {
+  const remove = (folder: string) => {
+    if (!existsSync(folder)) return;
+    subfolders(folder).forEach(remove);
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Busy for a moment after its last process ended; the caller tries again.
+    }
+  };
+  for (const hierarchy of allHierarchies()) {
+    remove(join(hierarchy, "quorum", name));
+    const shared = join(hierarchy, "quorum");
+    if (existsSync(shared) && subfolders(shared).length === 0) remove(shared);
+  }
+}
+
+async function ensureSshKeys(name: string): Promise<void> {
+  ensureDir(join(stateDir, "ssh"), 0o700);
+  const keys = [sshKeyFile, join(ensureDir(join(hostDir(name), "etc-upper", "quorum"), 0o700), "ssh_host_ed25519_key")];
+  for (const key of keys) {
+    if (!existsSync(key)) await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "quorum-local", "-f", key]);
+  }
+}
+
+/** The files of a prepared machine, in the upper layer of the host's /etc and its /usr/local/bin. */
+function writeHostFiles(host: LocalHost, hosts: readonly LocalHost[], network: HostNetwork): void {
+  const etc = ensureDir(join(hostDir(host.name), "etc-upper"));
+  const put = (path: string, text: string) => {
+    ensureDir(join(etc, path, ".."));
+    writeFileSync(join(etc, path), text);
+  };
+  put("hostname", `${host.name}\n`);
+  put("hosts", ["127.0.0.1 localhost", ...hosts.map((other) => `${other.address} ${other.name}`), ""].join("\n"));
+  // Hosts have no way out of the machine, so no name server answers here: a question is refused at once. (A loopback
+  // address would send CoreDNS's questions back to itself.)
+  put("resolv.conf", `nameserver ${network.gateway}\noptions timeout:1 attempts:1\n`);
+  put("quorum/authorized_keys", readFileSync(`${sshKeyFile}.pub`, "utf8"));
+  put(
+    "quorum/sshd_config",
+    [
+      "Port 22",
+      `ListenAddress ${host.address}`,
+      "HostKey /etc/quorum/ssh_host_ed25519_key",
+      "AuthorizedKeysFile /etc/quorum/authorized_keys",
+      "PidFile /run/sshd.pid",
+      "UsePAM no",
+      "PasswordAuthentication no",
+      "PermitRootLogin prohibit-password",
+      "StrictModes no",
+      "MaxStartups 50",
+      "SetEnv PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "",
+    ].join("\n"),
+  );
+  const pause = imageCatalog()["pause"];
+  put(
+    "containerd/config.toml",
+    [
+      "version = 2",
+      '[plugins."io.containerd.grpc.v1.cri"]',
+      `  sandbox_image = "localhost:${registryPort}/${pause?.image.split("/").slice(1).join("/")}:${pause?.tag}"`,
+      "  # Without CAP_SYS_RESOURCE no process may lower its own score.",
+      "  restrict_oom_score_adj = true",
+      '  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]',
+      '    runtime_type = "io.containerd.runc.v2"',
+      '  [plugins."io.containerd.grpc.v1.cri".cni]',
+      '    bin_dir = "/usr/lib/cni"',
+      '    conf_dir = "/etc/cni/net.d"',
+      '  [plugins."io.containerd.grpc.v1.cri".registry]',
+      '    config_path = "/etc/containerd/certs.d"',
+      "",
+    ].join("\n"),
+  );
+  const registry = `http://${network.gateway}:${registryPort}`;
+  put(`containerd/certs.d/localhost:${registryPort}/hosts.toml`, `server = "${registry}"\n[host."${registry}"]\n  capabilities = ["pull", "resolve"]\n`);
+
+  const bin = ensureDir(join(hostDir(host.name), "bin"));
+  const binaries: [PartName, string][] = [
+    ["kubernetes", "kubeadm"],
+    ["kubernetes", "kubelet"],
+    ["kubernetes", "kubectl"],
+    ["etcd", "etcdctl"],
+    ["etcd", "etcdutl"],
+  ];
+  for (const [part, binary] of binaries) {
+    const target = join(bin, binary);
+    const stamp = `${target}.from`;
+    if (existsSync(stamp) && readFileSync(stamp, "utf8") === binaryPath(part, binary)) continue;
+    cpSync(binaryPath(part, binary), target);
+    chmodSync(target, 0o755);
+    writeFileSync(stamp, binaryPath(part, binary));
+  }
+  cpSync(join(root, "local", "host", "systemctl"), join(bin, "systemctl"));
+  cpSync(join(root, "local", "host", "boot.sh"), join(hostDir(host.name), "boot.sh"));
+}
+
+/** The host's network, made anew at each start: nothing of a host that was cut off half way is left in it. */
+async function makeHostNetwork(host: LocalHost, network: HostNetwork): Promise<void> {
+  const namespace = networkNamespace(host.name);
+  const { outside, inside } = linkNames(host);
+  await removeHostNetwork(host.name);
+  await tryRun("ip", ["link", "delete", outside]);
+  await run("ip", ["netns", "add", namespace]);
+  const within = (...args: string[]) => run("ip", ["-n", namespace, ...args]);
+  await within("link", "set", "lo", "up");
+  await run("ip", ["link", "add", outside, "type", "veth", "peer", "name", inside, "netns", namespace]);
+  await within("address", "add", `${host.address}/${bridgePrefix}`, "dev", inside);
+  // Packets to a Service address that kube-proxy does not know end here, before anything could send one. (A bridge
+  // without ports: every kernel that can run the hosts has bridges, not every one has dummy links.)
+  await within("link", "add", "services", "type", "bridge");
+  await within("link", "set", "services", "up");
+  await within("route", "add", network.serviceSubnet, "dev", "services", "src", host.address);
+  await within("link", "set", inside, "up");
+  await run("ip", ["link", "set", outside, "master", bridge, "up"]);
+}
+
+async function removeHostNetwork(name: string): Promise<void> {
+  const namespace = networkNamespace(name);
+  if (existsSync(`${namespaces}/${namespace}`)) await run("ip", ["netns", "delete", namespace]);
+}
+
+function answers(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: 500 });
+    const end = (value: boolean) => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.once("data", () => end(true)).once("error", () => end(false)).once("timeout", () => end(false));
+  });
+}
+
+/** Makes the host unless it runs already, and waits until its sshd and containerd answer. @returns whether it was started now. */
+export async function startHost(host: LocalHost, hosts: readonly LocalHost[], network: HostNetwork): Promise<boolean> {
+  await ensureSshKeys(host.name);
+  if (serviceState(serviceName(host.name)) !== "running") {
+    await endHostProcesses(host.name);
+    await makeHostNetwork(host, network);
+    writeHostFiles(host, hosts, network);
+  }
+  const cgroups = makeCgroups(host.name);
+  const enter = `for folder in ${cgroups.map((folder) => `'${folder}'`).join(" ")}; do echo $$ >"$folder/cgroup.procs"; done; exec "$@"`;
+  return startService({
+    name: serviceName(host.name),
+    command: "/bin/bash",
+    args: [
+      ...["-c", enter, "bash"],
+      ...["nsenter", `--net=/run/netns/${networkNamespace(host.name)}`],
+      ...["unshare", "--mount", "--uts", "--propagation", "private"],
+      ...["/bin/bash", join(hostDir(host.name), "boot.sh"), host.name, hostDir(host.name)],
+    ],
+    ready: async () => (await answers(host.address, 22)) && existsSync(join(hostDir(host.name), "var-lib", "containerd")),
+  });
+}
+
+/** Ends what runs in the host's cgroups, and nothing else. */
+async function endHostProcesses(name: string): Promise<void> {
+  for (let round = 0; round < 100; round++) {
+    const processes = hostProcesses(name);
+    if (processes.length === 0) return;
+    for (const pid of processes) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
+    await sleep(100);
+  }
+  throw new Error(`processes of host ${name} do not end: ${hostProcesses(name).join(", ")}; see what holds them with ps`);
+}
+
+/** Stops the host as a power cut would; its disks stay. */
+export async function stopHost(name: string): Promise<void> {
+  await stopService(serviceName(name), 0);
+  await endHostProcesses(name);
+}
+
+export const hostState = (name: string): ServiceState => serviceState(serviceName(name));
+
+/** The hosts that this checkout has made. */
+export function madeHosts(): string[] {
+  const folder = join(stateDir, "hosts");
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** Stops the host and removes its network, cgroups and disks. */
+export async function removeHost(name: string): Promise<void> {
+  await stopHost(name);
+  await removeHostNetwork(name);
+  for (let round = 0; round < 50 && allHierarchies().some((h) => existsSync(join(h, "quorum", name))); round++) {
+    removeCgroups(name);
+    await sleep(100);
+  }
+  rmSync(hostDir(name), { recursive: true, force: true });
+}
+
+/** Removes the bridge and the rule that this checkout's hosts shared. */
+export async function removeBridge(): Promise<void> {
+  if ((await bridgeOwner()) === root) {
+    for (const rule of forwardRules) await tryRun("iptables", ["-w", "-D", "FORWARD", ...rule]);
+    await run("ip", ["link", "delete", bridge]);
+  }
+  // `ip netns` keeps its folder as a mount; with the last namespace gone it goes too.
+  if (existsSync(namespaces) && readdirSync(namespaces).length === 0) {
+    await tryRun("umount", [namespaces]);
+    removeIfEmpty(namespaces);
+  }
+}

@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ensureDir, stateDir } from "./paths.ts";
+import { run, tryRun } from "./run.ts";
+
+/** Programs that bare hosts need on this machine, and the Debian package that has each. */
+const programs: Record<string, string> = {
+  containerd: "containerd",
+  runc: "runc",
+  sshd: "openssh-server",
+  ssh: "openssh-client",
+  "ssh-keygen": "openssh-client",
+  ip: "iproute2",
+  iptables: "iptables",
+  conntrack: "conntrack",
+  ethtool: "ethtool",
+  socat: "socat",
+  nsenter: "util-linux",
+  unshare: "util-linux",
+  flock: "util-linux",
+  mount: "mount",
+  dockerd: "docker.io",
+  mmdebstrap: "mmdebstrap",
+  gcc: "gcc",
+};
+
+const cniPlugin = "/usr/lib/cni/ptp";
+const searchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** The program's path on this machine, whatever the PATH of the caller says. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), ...searchPath];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+function missingPackages(): string[] {
+  const missing = Object.entries(programs).filter(([program]) => findProgram(program) === undefined);
+  const names = missing.map(([, packageName]) => packageName);
+  if (!existsSync(cniPlugin)) names.push("containernetworking-plugins");
+  if (!existsSync("/bin/busybox")) names.push("busybox-static");
+  return [...new Set(names)].sort();
+}
+
+/** Installs what bare hosts need from Debian's packages. @throws naming what is missing where it cannot. */
+export async function ensurePackages(log: (line: string) => void): Promise<void> {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  if (findProgram("apt-get") === undefined) {
+    throw new Error(
+      `this machine lacks ${missing.join(", ")} (Debian's names) and has no apt-get to install them; install them, or use an own cluster: npm start -- --context NAME`,
+    );
+  }
+  log(`installing Debian packages: ${missing.join(" ")}`);
+  const logFile = join(ensureDir(join(stateDir, "logs")), "apt.log");
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const update = await tryRun("apt-get", ["update"], { logFile, env });
+  if (update.code !== 0) log(`  apt-get update failed (${logFile}); trying with the lists that are here`);
+  await run("apt-get", ["install", "-y", "--no-install-recommends", ...missing], { logFile, env });
+  const still = missingPackages();
+  if (still.length > 0) throw new Error(`apt-get installed its packages, but ${still.join(", ")} is still missing; see ${logFile}`);
+}

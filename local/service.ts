@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureDir, stateDir } from "./paths.ts";
+import { lastLines } from "../engine/process.ts";
+
+/** A process of `local/` that outlives the command which started it. */
+export interface Service {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Record<string, string>;
+  /** Resolves to true once the service answers. */
+  readonly ready: () => Promise<boolean>;
+  /** @default 30 */
+  readonly readySeconds?: number;
+}
+
+export type ServiceState = "running" | "died" | "stopped";
+
+interface ProcessRecord {
+  readonly pid: number;
+  /** Clock ticks since boot: tells a process from a later one with the same id. */
+  readonly startTicks: string;
+  readonly commandLine: string;
+}
+
+const recordFile = (name: string) => join(ensureDir(join(stateDir, "services")), `${name}.json`);
+export const logFile = (name: string) => join(ensureDir(join(stateDir, "logs")), `${name}.log`);
+
+function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function readRecord(name: string): ProcessRecord | undefined {
+  if (!existsSync(recordFile(name))) return undefined;
+  try {
+    return JSON.parse(readFileSync(recordFile(name), "utf8")) as ProcessRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The id of the service's process while it runs. */
+export function servicePid(name: string): number | undefined {
+  const record = readRecord(name);
+  return record !== undefined && startTicks(record.pid) === record.startTicks ? record.pid : undefined;
+}
+
+export function serviceState(name: string): ServiceState {
+  if (servicePid(name) !== undefined) return "running";
+  return readRecord(name) === undefined ? "stopped" : "died";
+}
+
+/** The last lines of a service's log, for a message about its death. */
+export function logTail(name: string, count = 12): string {
+  return existsSync(logFile(name)) ? lastLines(readFileSync(logFile(name), "utf8"), count).join("\n") : "(no log)";
+}
+
+/**
+ * Starts the service unless it runs already, and waits until it answers.
+ * @returns whether it was started now.
+ * @throws naming the service, with the last lines of its log, when it dies or does not answer in time.
+ */
+export async function startService(service: Service): Promise<boolean> {
+  const commandLine = JSON.stringify([service.command, ...service.args]);
+  let pid = servicePid(service.name);
+  const started = pid === undefined || readRecord(service.name)?.commandLine !== commandLine;
+  if (started) {
+    if (pid !== undefined) await stopService(service.name);
+    const log = openSync(logFile(service.name), "a");
+    const child = spawn(service.command, service.args, {
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...service.env },
+      cwd: "/",
+    });
+    closeSync(log);
+    const failure = await new Promise<Error | undefined>((resolve) => {
+      child.once("error", resolve);
+      child.once("spawn", () => resolve(undefined));
+    });
+    if (failure !== undefined || child.pid === undefined) throw new Error(`${service.name} could not be started: ${failure?.message}`);
+    child.unref();
+    pid = child.pid;
+    const ticks = startTicks(pid);
+    if (ticks !== undefined) writeFileSync(recordFile(service.name), JSON.stringify({ pid, startTicks: ticks, commandLine }));
+  }
+  const deadline = Date.now() + (service.readySeconds ?? 30) * 1000;
+  while (!(await service.ready())) {
+    if (pid === undefined || startTicks(pid) === undefined) {
+      throw new Error(`${service.name} died while it started; the last lines of ${logFile(service.name)}:\n${logTail(service.name)}`);
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `${service.name} runs but did not answer within ${service.readySeconds ?? 30} s; the last lines of ${logFile(service.name)}:\n${logTail(service.name)}`,
+      );
+    }
+    await sleep(100);
+  }
+  return started;
+}
+
+/** Ends the service that this checkout started, by its id: first asked, then killed. */
+export async function stopService(name: string, graceSeconds = 10): Promise<void> {
+  const pid = servicePid(name);
+  if (pid !== undefined) {
+    process.kill(pid, "SIGTERM");
+    const deadline = Date.now() + graceSeconds * 1000;
+    while (servicePid(name) !== undefined && Date.now() < deadline) await sleep(50);
+    const left = servicePid(name);
+    if (left !== undefined) process.kill(left, "SIGKILL");
+    while (servicePid(name) !== undefined) await sleep(20);
+  }
+  rmSync(recordFile(name), { force: true });
+}

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheDir, ensureDir, root } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and all that the release was built with. */
+interface Part {
+  /** The module whose version is the part's version. */
+  readonly module: string;
+  /** Binary name → package. */
+  readonly binaries: Record<string, string>;
+  readonly tags?: string;
+  /** Linker flags that give the binary its version. */
+  readonly versionFlags?: (version: string) => string;
+}
+
+const kubernetesCommands = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kube-proxy",
+  "kubeadm",
+  "kubectl",
+  "kubelet",
+];
+
+export const parts = {
+  kubernetes: {
+    module: "k8s.io/kubernetes",
+    binaries: Object.fromEntries(kubernetesCommands.map((name) => [name, `k8s.io/kubernetes/cmd/${name}`])),
+    versionFlags: (version) => {
+      const [major, minor] = version.slice(1).split(".");
+      const variable = "k8s.io/component-base/version";
+      return `-X ${variable}.gitVersion=${version} -X ${variable}.gitMajor=${major} -X ${variable}.gitMinor=${minor} -X ${variable}.gitTreeState=clean`;
+    },
+  },
+  etcd: {
+    module: "go.etcd.io/etcd/server/v3",
+    binaries: {
+      etcd: "go.etcd.io/etcd/server/v3",
+      etcdctl: "go.etcd.io/etcd/etcdctl/v3",
+      etcdutl: "go.etcd.io/etcd/etcdutl/v3",
+    },
+  },
+  coredns: { module: "github.com/coredns/coredns", binaries: { coredns: "github.com/coredns/coredns" } },
+  registry: {
+    module: "github.com/distribution/distribution/v3",
+    binaries: { registry: "github.com/distribution/distribution/v3/cmd/registry" },
+    versionFlags: (version) => `-X github.com/distribution/distribution/v3/version.version=${version}`,
+  },
+  prometheus: {
+    module: "github.com/prometheus/prometheus",
+    binaries: {
+      prometheus: "github.com/prometheus/prometheus/cmd/prometheus",
+      promtool: "github.com/prometheus/prometheus/cmd/promtool",
+    },
+    tags: "netgo",
+    // The module's v0.305.0 is the release 3.5.0.
+    versionFlags: (version) => `-X github.com/prometheus/common/version.Version=${version.replace(/^v0\.(\d)0?(\d+)/, "$1.$2")}`,
+  },
+  "metrics-server": {
+    module: "sigs.k8s.io/metrics-server",
+    binaries: { "metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server" },
+    versionFlags: (version) => `-X k8s.io/client-go/pkg/version.gitVersion=${version}`,
+  },
+  "local-path-provisioner": {
+    module: "github.com/rancher/local-path-provisioner",
+    binaries: { "local-path-provisioner": "github.com/rancher/local-path-provisioner" },
+    versionFlags: (version) => `-X main.VERSION=${version}`,
+  },
+  kubeconform: {
+    module: "github.com/yannh/kubeconform",
+    binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },
+  },
+} satisfies Record<string, Part>;
+
+export type PartName = keyof typeof parts;
+
+const toolchainDir = join(root, "local", "toolchain");
+
+/** The part's version, read from its go.mod. */
+export function partVersion(name: PartName): string {
+  const { module } = parts[name];
+  const text = readFileSync(join(toolchainDir, name, "go.mod"), "utf8");
+  const version = text.match(new RegExp(`^(?:require )?\\s*${module.replaceAll(".", "\\.")} (v\\S+)`, "m"))?.[1];
+  if (version === undefined) throw new Error(`local/toolchain/${name}/go.mod has no requirement of ${module}; add it with its version`);
+  return version;
+}
+
+function linkerFlags(name: PartName): string {
+  const part: Part = parts[name];
+  return `-s -w ${part.versionFlags?.(partVersion(name)) ?? ""}`.trim();
+}
+
+/** Changes exactly when the part's binaries would: its pins, its flags, the machine's architecture. */
+export function partKey(name: PartName): string {
+  const part: Part = parts[name];
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(toolchainDir, name, file)));
+  return hash
+    .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+export const partDir = (name: PartName) => join(cacheDir, "bin", `${name}-${partKey(name)}`);
+
+/** A built binary's path, whether it is there yet or not. */
+export const binaryPath = (name: PartName, binary: string) => join(partDir(name), binary);
+
+/** Builds the part with the machine's Go unless the cache has it. @returns whether it was built now. */
+export async function ensurePart(name: PartName, log: (line: string) => void): Promise<boolean> {
+  const target = partDir(name);
+  if (existsSync(target)) return false;
+  const part: Part = parts[name];
+  const started = Date.now();
+  log(`building ${name} ${partVersion(name)} from its Go module (once; kept in ${cacheDir})`);
+  const work = mkdtempSync(join(ensureDir(join(cacheDir, "bin")), `.${name}-`));
+  const ticking = setInterval(() => log(`  still building ${name}, ${Math.round((Date.now() - started) / 1000)} s`), 30_000);
+  try {
+    const environment = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath" };
+    const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];
+    const cwd = join(toolchainDir, name);
+    const logFile = join(ensureDir(join(cacheDir, "logs")), `${name}.log`);
+    writeFileSync(logFile, "");
+    const packages = Object.entries(part.binaries);
+    // Packages that share most of their code are compiled in one go; the last path element names the file.
+    if (packages.every(([binary, path]) => path.endsWith(`/${binary}`))) {
+      await run("go", [...common, "-o", `${work}/`, ...packages.map(([, path]) => path)], { cwd, env: environment, logFile });
+    } else {
+      for (const [binary, path] of packages) {
+        await run("go", [...common, "-o", join(work, binary), path], { cwd, env: environment, logFile });
+      }
+    }
+    renameSync(work, target);
+  } catch (error) {
+    rmSync(work, { recursive: true, force: true });
+    throw error;
+  } finally {
+    clearInterval(ticking);
+  }
+  log(`  ${name} built in ${Math.round((Date.now() - started) / 1000)} s`);
+  return true;
+}

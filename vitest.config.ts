@@ -1,0 +1,40 @@
+import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The stories on the real cluster, in the order that a user would live them: the last ones take the cluster away. */
+const stories = ["start", "app", "prometheus", "change", "engine", "faults", "down"];
+
+class StoryOrder extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = (file: TestSpecification) => stories.findIndex((story) => file.moduleId.endsWith(`/${story}.test.ts`));
+    return Promise.resolve([...files].sort((a, b) => place(a) - place(b)));
+  }
+}
+
+const onCluster = {
+  globalSetup: ["test/cluster/setup.ts"],
+  fileParallelism: false,
+  sequence: { sequencer: StoryOrder },
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+};
+
+export default defineConfig({
+  test: {
+    // Two cores: more workers than that only wait for each other.
+    maxWorkers: 2,
+    coverage: { include: ["components/**/*.ts", "config.ts"], reporter: ["text"] },
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "app/test/**/*.test.ts"],
+          exclude: ["test/cluster/**", "test/soak/**"],
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...onCluster } },
+      { test: { name: "soak", include: ["test/soak/**/*.test.ts"], ...onCluster, testTimeout: 1_800_000 } },
+    ],
+  },
+});
