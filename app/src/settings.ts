@@ -1,0 +1,92 @@
+import { isIP } from "node:net";
+import { roles } from "./roles.ts";
+import type { RoleName } from "./roles.ts";
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+export interface Settings {
+  /** Which service this process is. From the first argument, else ROLE. @default "web" */
+  readonly role: RoleName;
+  /** APP_NAME: the service's name in metrics, logs and pages; a DNS label. @default the role */
+  readonly appName: string;
+  /** HOST: IP address to listen on; `::` serves IPv4 and IPv6. @default "0.0.0.0" */
+  readonly host: string;
+  /** PORT: 0 to 65535; 0 lets the system choose one. @default 8080 */
+  readonly port: number;
+  /** LOG_LEVEL. @default "info" */
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** SHUTDOWN_DELAY_SECONDS: 0 to 600; how long the listener goes on to serve after SIGTERM. @default 5 */
+  readonly shutdownDelaySeconds: number;
+  /** SHUTDOWN_TIMEOUT_SECONDS: 0 to 600; how long requests in flight may then take. @default 20 */
+  readonly shutdownTimeoutSeconds: number;
+  /** DEADLOCK_SECONDS: 0 to 86400; how long a deadlocked liveness check takes. @default 123 */
+  readonly deadlockSeconds: number;
+}
+
+/** Every problem of the environment, one a line. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+/**
+ * Reads the settings from the environment and the command line.
+ * @throws {SettingsError} naming every variable that cannot be used
+ */
+export function readSettings(env: NodeJS.ProcessEnv, args: readonly string[]): Settings {
+  const problems: string[] = [];
+
+  function report(name: string, value: string, allowed: string, fix: string): void {
+    problems.push(`${name} is ${JSON.stringify(value)}, but ${allowed}; ${fix}`);
+  }
+
+  function text(name: string, fallback: string, allowed: string, isAllowed: (value: string) => boolean): string {
+    const value = env[name];
+    if (value === undefined || isAllowed(value)) return value ?? fallback;
+    report(name, value, `it must be ${allowed}`, `correct it, or unset it for ${fallback}`);
+    return fallback;
+  }
+
+  function number(name: string, fallback: number, maximum: number, kind: "a whole number" | "a number"): number {
+    const pattern = kind === "a number" ? /^\d+(\.\d+)?$/ : /^\d+$/;
+    const allowed = `${kind} from 0 to ${String(maximum)}`;
+    return Number(text(name, String(fallback), allowed, (value) => pattern.test(value) && Number(value) <= maximum));
+  }
+
+  function role(): RoleName {
+    const [argument, ...others] = args;
+    if (others.length > 0)
+      report("the command line", args.join(" "), "one argument at most is taken: the role", "remove the others");
+    const [name, value] = argument === undefined ? ["ROLE", env["ROLE"]] : ["the role on the command line", argument];
+    if (value === undefined) return "web";
+    if (isRoleName(value)) return value;
+    report(name, value, `it must be one of ${Object.keys(roles).join(", ")}`, "correct it, or leave it out for web");
+    return "web";
+  }
+
+  const chosenRole = role();
+  const settings: Settings = {
+    role: chosenRole,
+    appName: text(
+      "APP_NAME",
+      chosenRole,
+      "a DNS label: 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends",
+      (value) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value),
+    ),
+    host: text("HOST", "0.0.0.0", "an IP address", (value) => isIP(value) !== 0),
+    port: number("PORT", 8080, 65535, "a whole number"),
+    logLevel: text("LOG_LEVEL", "info", `one of ${LOG_LEVELS.join(", ")}`, isLogLevel) as Settings["logLevel"],
+    shutdownDelaySeconds: number("SHUTDOWN_DELAY_SECONDS", 5, 600, "a number"),
+    shutdownTimeoutSeconds: number("SHUTDOWN_TIMEOUT_SECONDS", 20, 600, "a number"),
+    deadlockSeconds: number("DEADLOCK_SECONDS", 123, 86_400, "a number"),
+  };
+  if (problems.length > 0) throw new SettingsError(problems.join("\n"));
+  return settings;
+}
+
+function isRoleName(value: string): value is RoleName {
+  return Object.hasOwn(roles, value);
+}
+
+function isLogLevel(value: string): boolean {
+  return LOG_LEVELS.some((level) => level === value);
+}
