@@ -1,0 +1,80 @@
+/** A third-party image as `data/images.yaml` names it. */
+export interface CatalogImage {
+  /** Full upstream reference without a tag, such as `docker.io/prom/prometheus`. */
+  readonly image: string;
+  readonly tag: string;
+  /** Folder of the local build that makes this image where no registry can be reached. */
+  readonly recipe?: string | undefined;
+  /** Upstream digest, `sha256:` and 64 hex digits. */
+  readonly digest?: string | undefined;
+}
+
+export type ImageCatalog = Readonly<Record<string, CatalogImage>>;
+
+/** What of a configuration decides which third-party images it needs. */
+export interface ImageNeeds {
+  readonly images: { readonly builds: Readonly<Record<string, { readonly digest?: string | undefined }>> };
+  readonly storage: { readonly provisioner: "local-path" | "existing" };
+  readonly monitoring: {
+    readonly prometheus: { readonly enabled: boolean };
+    readonly metricsServer: { readonly enabled: boolean };
+  };
+  readonly controlPlane: { readonly mode: "existing" | "kubeadm" };
+}
+
+/** Images that kubeadm and the kubelet pull, as `kubeadm config images list` prints them. */
+export const controlPlaneImages = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kube-proxy",
+  "etcd",
+  "coredns",
+  "pause",
+] as const;
+
+/**
+ * The reference to pull a third-party image by.
+ *
+ * A mirror replaces the registry host and keeps the path. The upstream digest is left out then, because a mirror may hold
+ * a local build of the same version, whose digest differs.
+ *
+ * @throws Error when the catalogue has no such image
+ */
+export function imageReference(catalog: ImageCatalog, name: string, mirror?: string): string {
+  const entry = catalog[name];
+  if (entry === undefined) throw new Error(`image "${name}" is not in data/images.yaml; add it there`);
+  if (mirror !== undefined) return `${mirrorRepository(entry.image, mirror)}:${entry.tag}`;
+  return `${entry.image}:${entry.tag}${entry.digest === undefined ? "" : `@${entry.digest}`}`;
+}
+
+/** An image's repository on a mirror: `docker.io/library/node` on `localhost:5000` is `localhost:5000/library/node`. */
+export function mirrorRepository(repository: string, mirror: string): string {
+  return `${mirror}/${repository.slice(repository.indexOf("/") + 1)}`;
+}
+
+/**
+ * The digest in a reference that a push gave, such as localhost:5000/app@sha256:….
+ *
+ * @throws Error when there is none: an image that was built but not pushed has only an id
+ */
+export function digestOf(reference: string): string {
+  const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1];
+  if (digest !== undefined) return digest;
+  throw new Error(
+    `the build gave "${reference}", but a reference by digest is needed; check that the registry took the push`,
+  );
+}
+
+/** The third-party images that a configuration needs, by their names in the catalogue. */
+export function requiredImages(config: ImageNeeds): string[] {
+  const { images, storage, monitoring, controlPlane } = config;
+  const builds = Object.values(images.builds).some((build) => build.digest === undefined);
+  return [
+    ...(controlPlane.mode === "kubeadm" ? controlPlaneImages : []),
+    ...(builds ? ["node"] : []),
+    ...(storage.provisioner === "local-path" ? ["local-path-provisioner", "busybox"] : []),
+    ...(monitoring.prometheus.enabled ? ["prometheus"] : []),
+    ...(monitoring.metricsServer.enabled ? ["metrics-server"] : []),
+  ];
+}

@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
+import { type Config, parseConfig } from "./config/parse.ts";
+
+export { type Config, imageCatalog, parseConfig } from "./config/parse.ts";
+
+const project = "quorum";
+/** Not in the SDK's published types; the one way to learn that a value was encrypted in the stack's file. */
+const { isConfigSecret } = pulumi.runtime as unknown as { readonly isConfigSecret: (key: string) => boolean };
+
+type Build = Config["images"]["builds"][string];
+type SecretBuild = Omit<Build, "credentials"> & {
+  readonly credentials: { readonly username: string; readonly password: pulumi.Output<string> } | undefined;
+};
+type Service = Config["services"][string];
+type Texts = Readonly<Record<string, pulumi.Input<string>>>;
+type SecretService = Omit<Service, "env" | "config"> & { readonly env: Texts; readonly config: Texts };
+
+/** A configuration whose secrets are secret outputs, as components take them. */
+export interface StackConfig extends Omit<Config, "images" | "services" | "controlPlane"> {
+  readonly services: Readonly<Record<string, SecretService>>;
+  readonly images: Omit<Config["images"], "builds"> & { readonly builds: Readonly<Record<string, SecretBuild>> };
+  readonly controlPlane: ControlPlaneArgs;
+}
+
+/**
+ * Reads the configuration of the running stack: the one place that does.
+ *
+ * @throws InputError naming every problem at once
+ */
+export function loadConfig(): StackConfig {
+  const raw: Record<string, unknown> = {};
+  const secretSections: string[] = [];
+  for (const [key, value] of Object.entries(pulumi.runtime.allConfig())) {
+    if (!key.startsWith(`${project}:`)) continue;
+    const section = key.slice(project.length + 1);
+    raw[section] = parseValue(value);
+    if (isConfigSecret(key)) secretSections.push(section);
+  }
+  const config = parseConfig(raw, { secretSections });
+  const { images, services } = config;
+  return {
+    ...config,
+    images: { ...images, builds: mapValues(images.builds, secretBuild) },
+    services: secretSections.includes("services") ? mapValues(services, secretService) : services,
+    controlPlane: controlPlaneArgs(config),
+  };
+}
+
+/** Which of a section's values was encrypted is not told, so all that may be are secret then. */
+function secretService(service: Service): SecretService {
+  const secret = (text: string) => pulumi.secret(text);
+  return { ...service, env: mapValues(service.env, secret), config: mapValues(service.config, secret) };
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+function secretBuild({ credentials, ...build }: Build): SecretBuild {
+  return {
+    ...build,
+    credentials: credentials && { username: credentials.username, password: pulumi.secret(credentials.password) },
+  };
+}
+
+function controlPlaneArgs({ controlPlane, images }: Config): ControlPlaneArgs {
+  if (controlPlane.mode === "existing") return controlPlane;
+  const { user, port } = controlPlane.ssh;
+  return { ...controlPlane, mirror: images.mirror, ssh: { user, port, privateKey: sshPrivateKey(controlPlane) } };
+}
+
+/** Structured values arrive as JSON, plain ones as they are. */
+function parseValue(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function sshPrivateKey({ ssh, local }: Extract<Config["controlPlane"], { mode: "kubeadm" }>): pulumi.Output<string> {
+  if (ssh.privateKey !== undefined) return pulumi.secret(ssh.privateKey);
+  const key = "quorum:controlPlane.ssh.privateKeyFile";
+  const file = resolve((ssh.privateKeyFile ?? "").replace(/^~(?=\/)/, homedir()));
+  if (existsSync(file)) return pulumi.secret(readFileSync(file, "utf8"));
+  // A preview or a render uses no key, and the key of local hosts does not exist before they do.
+  if (pulumi.runtime.isDryRun()) return pulumi.secret(`unset:${key}`);
+  const fix = local ? "run `npm run local -- start`" : "set it to a private key that the hosts accept";
+  throw new Error(`${key} is "${ssh.privateKeyFile ?? ""}", but there is no such file; ${fix}`);
+}

@@ -1,0 +1,225 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { controlPlaneProblems } from "../components/plan/control-plane-checks.ts";
+import { type Skipped, withoutUnavailable } from "../components/plan/features.ts";
+import { controlPlaneImages, type ImageCatalog } from "../components/plan/images.ts";
+import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts";
+import { type Exposure, serviceProblems } from "../components/plan/services.ts";
+import { schemaProblems, unknownKey, withoutSecret } from "./problems.ts";
+import {
+  type ControlPlane,
+  type Images,
+  type Monitoring,
+  type Namespaces,
+  sections,
+  serviceName,
+  serviceSchema,
+  type Service,
+  type Storage,
+} from "./schema.ts";
+
+/** A whole, checked configuration, with every default in its place. */
+export interface Config {
+  readonly images: Images & { readonly catalog: ImageCatalog };
+  readonly services: Readonly<Record<string, Service>>;
+  readonly namespaces: Namespaces;
+  readonly storage: Storage & { readonly provisioner: "local-path" | "existing"; readonly retain: boolean };
+  readonly monitoring: Monitoring & { readonly metricsServer: { readonly enabled: boolean } };
+  readonly controlPlane: ControlPlane;
+  /** What the stack leaves out because this site lacks its images. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** How to read a raw configuration. */
+export interface ParseOptions {
+  /** Sections that hold a secret somewhere: no message shows any value of theirs. */
+  readonly secretSections?: readonly string[];
+  /** @default data/images.yaml */
+  readonly catalog?: ImageCatalog;
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** Namespaces that are not ours to make or take away. */
+const reservedNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"];
+
+const catalogSchema = z.record(
+  z.string(),
+  z.strictObject({
+    image: z.string(),
+    tag: z.string(),
+    recipe: z.string().optional(),
+    digest: z.string().optional(),
+  }),
+);
+
+/** Every third-party image, from data/images.yaml. */
+export function imageCatalog(): ImageCatalog {
+  return catalogSchema.parse(parse(readFileSync(join(import.meta.dirname, "../data/images.yaml"), "utf8")));
+}
+
+/**
+ * Checks a raw configuration: section names, as in `quorum:<section>`, to their values.
+ *
+ * @throws InputError naming every problem at once, one line each
+ */
+export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
+  const catalog = options.catalog ?? imageCatalog();
+  const problems: Problem[] = unknownSections(raw);
+  const read = <Value>(section: string, schema: z.ZodType<Value>, value: unknown, path = ""): Value | undefined => {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    const secret = options.secretSections?.includes(section) ?? false;
+    problems.push(...schemaProblems(result.error.issues, { key: `quorum:${section}${path}`, value, secret }));
+    return undefined;
+  };
+  const images = read("images", sections.images, raw["images"] ?? {});
+  const services = readServices(raw, read);
+  const namespaces = read("namespaces", sections.namespaces, raw["namespaces"] ?? {});
+  const storage = read("storage", sections.storage, raw["storage"] ?? {});
+  const monitoring = read("monitoring", sections.monitoring, raw["monitoring"] ?? {});
+  const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
+
+  const together = [
+    ...(images ? imageProblems(images, catalog) : []),
+    ...(namespaces ? namespaceProblems(namespaces) : []),
+    ...(controlPlane ? hostProblems(controlPlane, catalog) : []),
+    ...serviceProblems(services, {
+      builds: buildNames(raw),
+      others: otherExposures(monitoring),
+      oneAddress: controlPlane?.mode === "kubeadm" && controlPlane.local,
+    }),
+  ];
+  problems.push(...together.map((problem) => withoutSecret(problem, options.secretSections ?? [])));
+  refuse("the configuration of this stack", problems);
+  if (!images || !namespaces || !storage || !monitoring || !controlPlane) {
+    throw new Error("a section of the configuration failed without a problem");
+  }
+  const ours = controlPlane.mode === "kubeadm";
+  const local = ours && controlPlane.local;
+  const checked = {
+    images: { ...images, catalog },
+    services,
+    namespaces,
+    storage: {
+      ...storage,
+      provisioner: storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const)),
+      retain: storage.retain ?? !local,
+    },
+    monitoring: {
+      ...monitoring,
+      metricsServer: { ...monitoring.metricsServer, enabled: monitoring.metricsServer.enabled ?? ours },
+    },
+    controlPlane,
+  };
+  const { config, skipped } = withoutUnavailable(checked, images.unavailable);
+  return { ...config, skipped };
+}
+
+type Read = <Value>(section: string, schema: z.ZodType<Value>, value: unknown, path?: string) => Value | undefined;
+
+/** Reads services one by one, so that a problem in one leaves the others checked against each other. */
+function readServices(raw: Raw, read: Read): Record<string, Service> {
+  const value = raw["services"] ?? {};
+  if (!isMapping(value)) {
+    read("services", sections.services, value);
+    return {};
+  }
+  const services: Record<string, Service> = {};
+  for (const [name, settings] of Object.entries(value)) {
+    const nameFits = read("services", z.record(serviceName, z.unknown()), { [name]: null }) !== undefined;
+    const service = read("services", serviceSchema, settings, `.${name}`);
+    if (nameFits && service) services[name] = service;
+  }
+  return services;
+}
+
+function unknownSections(raw: Raw): Problem[] {
+  const known = Object.keys(sections);
+  return Object.keys(raw)
+    .filter((name) => !known.includes(name))
+    .map((name) => unknownKey(`quorum:${name}`, name, known));
+}
+
+function imageProblems(images: Images, catalog: ImageCatalog): Problem[] {
+  const names = Object.keys(catalog);
+  const problems = images.unavailable.flatMap((name, index): Problem[] => {
+    if (names.includes(name)) return [];
+    const near = didYouMean(name, names);
+    return [
+      {
+        key: `quorum:images.unavailable.${index}`,
+        text: `is "${name}", but it must be a name of data/images.yaml; ${near === undefined ? `set it to one of ${names.join(", ")}` : `did you mean ${near}?`}`,
+      },
+    ];
+  });
+  for (const [name, build] of Object.entries(images.builds)) {
+    if (build.digest === undefined && images.unavailable.includes("node")) {
+      problems.push({
+        key: `quorum:images.builds.${name}.digest`,
+        text: "is missing, but without the base image node, which images.unavailable names, nothing can be built; give the digest of an image built elsewhere",
+      });
+    }
+  }
+  return problems;
+}
+
+function namespaceProblems(namespaces: Namespaces): Problem[] {
+  const problems: Problem[] = Object.entries(namespaces)
+    .filter(([, name]) => reservedNamespaces.includes(name))
+    .map(([key, name]) => ({
+      key: `quorum:namespaces.${key}`,
+      text: `is "${name}", but it must be a namespace of this stack's own, as down takes it away; set another name`,
+    }));
+  if (namespaces.apps === namespaces.monitoring) {
+    problems.push({
+      key: "quorum:namespaces.monitoring",
+      text: `is "${namespaces.monitoring}", but apps has that name already; set another name`,
+    });
+  }
+  return problems;
+}
+
+function hostProblems(controlPlane: ControlPlane, catalog: ImageCatalog): Problem[] {
+  if (controlPlane.mode === "existing") return [];
+  const { ssh, kubernetesVersion, local } = controlPlane;
+  const problems = controlPlaneProblems(controlPlane);
+  if (ssh.privateKey === undefined && ssh.privateKeyFile === undefined) {
+    problems.push({
+      key: "quorum:controlPlane.ssh.privateKeyFile",
+      text: "is missing, but host steps need a key; set it, for example to ~/.ssh/id_ed25519, or set the secret privateKey",
+    });
+  }
+  if (ssh.privateKey !== undefined && ssh.privateKeyFile !== undefined) {
+    problems.push({
+      key: "quorum:controlPlane.ssh.privateKeyFile",
+      text: `is "${ssh.privateKeyFile}", but privateKey is set too; leave out one of them`,
+    });
+  }
+  const shipped = catalog[controlPlaneImages[0]]?.tag.replace(/^v/, "");
+  if (local && kubernetesVersion !== shipped) {
+    problems.push({
+      key: "quorum:controlPlane.kubernetesVersion",
+      text: `is "${kubernetesVersion}", but local hosts have ${shipped ?? "none"}; set it to that`,
+    });
+  }
+  return problems;
+}
+
+function otherExposures(monitoring: Monitoring | undefined): Record<string, Exposure> {
+  const exposure = monitoring?.prometheus.enabled ? monitoring.prometheus.expose : undefined;
+  return exposure ? { "quorum:monitoring.prometheus.expose": exposure } : {};
+}
+
+/** From the raw value: a problem in one build must not make others look absent. */
+function buildNames(raw: Raw): string[] {
+  const images = raw["images"];
+  const builds = isMapping(images) ? images["builds"] : undefined;
+  return isMapping(builds) ? Object.keys(builds) : [];
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
