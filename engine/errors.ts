@@ -23,7 +23,8 @@ const defects = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxErr
 export function describeFailure(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return String(error);
   if (debug) return error.stack ?? error.message;
-  if (defects.has(error.name)) return `${error.message} (a defect in quorum or in the stack's program; QUORUM_DEBUG=1 shows where)`;
+  if (defects.has(error.name))
+    return `${error.message} (a defect in quorum or in the stack's program; QUORUM_DEBUG=1 shows where)`;
   return error.message;
 }
 

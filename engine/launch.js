@@ -18,7 +18,9 @@ if (major < 20) fail(`node is ${process.versions.node}, but 20 or newer is neede
 
 /** Installs `folder`'s dependencies from its lock file, once for each content of that file. */
 function install(folder) {
-  const lock = createHash("sha256").update(readFileSync(join(folder, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(folder, "package-lock.json")))
+    .digest("hex");
   const stamp = join(folder, "node_modules", ".quorum-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.error(`installing the dependencies of ${folder === root ? "quorum" : "the sample app"} (npm ci)`);
@@ -28,7 +30,8 @@ function install(folder) {
     shell: windows,
   });
   if (npm.error) fail(`npm could not be started: ${npm.error.message}; install npm beside node`);
-  if (npm.status !== 0) fail(`npm ci ended with exit code ${npm.status}; its words are above; run the command again once they are mended`);
+  if (npm.status !== 0)
+    fail(`npm ci ended with exit code ${npm.status}; its words are above; run the command again once they are mended`);
   writeFileSync(stamp, lock);
 }
 
@@ -36,7 +39,10 @@ install(root);
 if (process.argv[2] === "test" || process.argv[2] === "lint") install(join(root, "app"));
 
 const node = join(root, "node_modules", "node", "bin", windows ? "node.exe" : "node");
-if (!existsSync(node)) fail("node_modules/node/bin has no node, because npm was told to run no install scripts; allow them for the package `node` and run `npm ci`");
+if (!existsSync(node))
+  fail(
+    "node_modules/node/bin has no node, because npm was told to run no install scripts; allow them for the package `node` and run `npm ci`",
+  );
 const child = spawn(node, [join(root, "engine", "cli.ts"), ...process.argv.slice(2)], {
   cwd: root,
   stdio: "inherit",

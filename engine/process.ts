@@ -53,7 +53,11 @@ export function pause(milliseconds: number): Promise<void> {
  *
  * @throws when the program does not exist, naming it; Interrupted after Ctrl-C
  */
-export function runProcess(file: string, args: readonly string[], options: ProcessOptions = {}): Promise<ProcessResult> {
+export function runProcess(
+  file: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
   if (options.evenIfInterrupted !== true) refuseIfInterrupted();
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {

@@ -1,0 +1,81 @@
+import { describeFailure, exitCodeOf } from "./errors.ts";
+import { interrupt } from "./process.ts";
+
+/** A command: what it is for, and how to load it only when it is asked for. */
+interface Command {
+  readonly summary: string;
+  readonly load: () => Promise<(argv: string[]) => Promise<number>>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  start: {
+    summary: "bring the local cluster and stack dev up, and wait until both are ready",
+    load: async () => (await import("./commands/start.ts")).start,
+  },
+  up: { summary: "bring a stack up", load: async () => (await import("./commands/up.ts")).up },
+  preview: {
+    summary: "show what up would change, and change nothing",
+    load: async () => (await import("./commands/preview.ts")).preview,
+  },
+  down: {
+    summary: "take away all objects that a stack made",
+    load: async () => (await import("./commands/down.ts")).down,
+  },
+  render: {
+    summary: "write a stack as plain manifests",
+    load: async () => (await import("./commands/render.ts")).render,
+  },
+  plan: {
+    summary: "show the plan of a stack's control plane",
+    load: async () => (await import("./commands/plan.ts")).plan,
+  },
+  "control-plane": {
+    summary: "operations on hosts that up does not do by itself",
+    load: async () => (await import("./commands/control-plane.ts")).controlPlane,
+  },
+  local: {
+    summary: "bare hosts on this machine: start, stop, status, reset",
+    load: async () => (await import("../local/cli.ts")).main,
+  },
+  test: { summary: "the tests: all, unit or soak", load: async () => (await import("../test/run.ts")).main },
+  bench: { summary: "the benchmarks", load: async () => (await import("../bench/run.ts")).main },
+  lint: { summary: "check format, rules and types", load: async () => (await import("./commands/check.ts")).lint },
+  format: {
+    summary: "put every file in the common format",
+    load: async () => (await import("./commands/check.ts")).format,
+  },
+};
+
+async function main([name, ...argv]: string[]): Promise<number> {
+  const command = name === undefined ? undefined : commands[name];
+  if (command === undefined) {
+    const width = Math.max(...Object.keys(commands).map((each) => each.length));
+    const lines = Object.entries(commands).map(([each, { summary }]) => `  ${each.padEnd(width)}  ${summary}`);
+    throw new Error(
+      `${name === undefined ? "no command is given" : `"${name}" is not a command`}; there are:\n${lines.join("\n")}`,
+    );
+  }
+  return (await command.load())(argv);
+}
+
+/** A terminal sends Ctrl-C to the launcher and to us, and the launcher passes it on: within this time it is one and the same. */
+const sameSignalMilliseconds = 1000;
+
+function listenForSignals(): void {
+  let first: number | undefined;
+  const listener = () => {
+    const now = performance.now();
+    first ??= now;
+    if (now - first > sameSignalMilliseconds) process.exit(130);
+    interrupt();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, listener);
+}
+
+listenForSignals();
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`quorum: ${describeFailure(error, process.env["QUORUM_DEBUG"] === "1")}\n`);
+  process.exitCode = exitCodeOf(error);
+}

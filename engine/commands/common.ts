@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { chooseEngine, describeEngine, type EngineChoice } from "../choose.ts";
+import type { Session } from "../direct/session.ts";
+import { loadStack, workspace } from "../load-stack.ts";
+import type { Options } from "../options.ts";
+import { readStack, type StackOptions } from "../stack.ts";
+import { readUnavailable } from "../unavailable.ts";
+
+export type Log = (line: string) => void;
+
+export const say: Log = (line) => process.stdout.write(`${line}\n`);
+/** For words beside an answer that a program reads. */
+export const sayAside: Log = (line) => process.stderr.write(`${line}\n`);
+
+export function announceEngine(options: Options, log: Log): EngineChoice {
+  const choice = chooseEngine(options.engine);
+  log(describeEngine(choice));
+  return choice;
+}
+
+/** How to read the stack that a command is about, as this machine can run it. */
+export function stackOptions({ stack, configFile, context }: Options): StackOptions {
+  const asked = { stack, configFile, context };
+  const { controlPlane } = loadStack(stack, asked);
+  const local = controlPlane.mode === "kubeadm" && controlPlane.local;
+  return local ? { ...asked, unavailableImages: readUnavailable(workspace, stack) } : asked;
+}
+
+/** A run of the direct engine on this checkout's program. */
+export async function openSession(options: Options, log: Log): Promise<Session> {
+  const config = readStack(workspace, stackOptions(options));
+  const { dockerHost, toolPath } = await import("../../local/tools.ts");
+  return {
+    workspace,
+    config,
+    program: join(workspace.root, "index.ts"),
+    tools: {
+      kubectl: () => toolPath("kubectl"),
+      docker: async () => ({ path: await toolPath("docker"), host: await dockerHost() }),
+    },
+    timeoutSeconds: options.timeoutSeconds,
+    log,
+  };
+}
+
+/** Stack outputs for people: `urls.app  http://localhost:9376`. */
+export function outputLines(outputs: Readonly<Record<string, unknown>>): string[] {
+  const lines: [string, string][] = [];
+  const walk = (path: string, value: unknown) => {
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      (Array.isArray(value) && value.every((item) => typeof item !== "object"))
+    ) {
+      if (!Array.isArray(value) || value.length > 0)
+        lines.push([path, Array.isArray(value) ? value.join(", ") : String(value)]);
+      return;
+    }
+    for (const [key, item] of Object.entries(value)) walk(`${path}.${key}`, item);
+  };
+  for (const [key, value] of Object.entries(outputs)) walk(key, value);
+  const width = Math.max(0, ...lines.map(([path]) => path.length));
+  return lines.map(([path, value]) => `${path.padEnd(width)}  ${value}`);
+}

@@ -1,0 +1,178 @@
+import { count } from "../words.ts";
+import { isKubernetesObject } from "./monitor.ts";
+import { type Registration, unknown, unknownPaths } from "./registration.ts";
+
+/** An object of the Kubernetes API, as much of it as the engine looks at. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** What identifies an object in a cluster. */
+export interface ObjectIdentity {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** An object that the program wants. */
+export interface DesiredObject {
+  readonly urn: string;
+  /** Plain values; `unknown` where only `up` can know one. */
+  readonly object: KubeObject;
+  readonly key: string;
+  readonly dependencies: readonly string[];
+  readonly protect: boolean;
+  readonly retain: boolean;
+  readonly ignoreChanges: readonly string[];
+  readonly secretPaths: readonly (readonly string[])[];
+}
+
+export const stackLabel = "quorum.dev/stack";
+
+const clusterScopedKinds: Readonly<Record<string, readonly string[] | "all">> = {
+  "": ["Namespace", "Node", "PersistentVolume", "ComponentStatus"],
+  "rbac.authorization.k8s.io": ["ClusterRole", "ClusterRoleBinding"],
+  "storage.k8s.io": ["StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "VolumeAttributesClass"],
+  "networking.k8s.io": ["IngressClass", "IPAddress", "ServiceCIDR"],
+  "gateway.networking.k8s.io": ["GatewayClass"],
+  "admissionregistration.k8s.io": "all",
+  "apiextensions.k8s.io": "all",
+  "apiregistration.k8s.io": "all",
+  "certificates.k8s.io": ["CertificateSigningRequest", "ClusterTrustBundle"],
+  "flowcontrol.apiserver.k8s.io": "all",
+  "node.k8s.io": "all",
+  "scheduling.k8s.io": ["PriorityClass"],
+};
+/** Groups of Kubernetes itself: a kind of theirs that is not cluster-scoped lives in a namespace. */
+const ownGroups = new Set([
+  ...Object.keys(clusterScopedKinds),
+  "apps",
+  "batch",
+  "autoscaling",
+  "policy",
+  "coordination.k8s.io",
+  "discovery.k8s.io",
+]);
+
+export function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf("/");
+  return slash === -1 ? "" : apiVersion.slice(0, slash);
+}
+
+/** Names an object apart from its API version, which may differ between two answers about one object. */
+export function keyOf(identity: ObjectIdentity): string {
+  return `${groupOf(identity.apiVersion)}/${identity.kind}|${identity.namespace ?? ""}|${identity.name}`;
+}
+
+export function identityOf(object: KubeObject): ObjectIdentity {
+  const { apiVersion, kind, metadata } = object;
+  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
+}
+
+/** An object's name in a message: `apps/v1 Deployment apps/metricsdemo`. */
+export function describe({ apiVersion, kind, namespace, name }: ObjectIdentity): string {
+  return `${apiVersion} ${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+/** The id that Pulumi's Kubernetes provider gives an object. */
+export function pulumiId({ metadata }: KubeObject): string {
+  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+}
+
+export function isClusterScoped({ apiVersion, kind }: ObjectIdentity): boolean {
+  const kinds = clusterScopedKinds[groupOf(apiVersion)];
+  return kinds === "all" || (kinds?.includes(kind) ?? false);
+}
+
+/**
+ * The Kubernetes objects among a program's resources.
+ *
+ * @throws naming every object that has no name, is there twice, or could never be taken away
+ */
+export function collectObjects(resources: Iterable<Registration>, stack: string): DesiredObject[] {
+  const problems: string[] = [];
+  const seen = new Map<string, string>();
+  const objects: DesiredObject[] = [];
+  for (const resource of resources) {
+    if (!isKubernetesObject(resource)) continue;
+    const problem = problemOf(resource, stack);
+    if (problem !== undefined) {
+      problems.push(`  "${resource.name}" (${resource.type}) ${problem}`);
+      continue;
+    }
+    const object = toObject(resource);
+    const key = keyOf(identityOf(object));
+    const twin = seen.get(key);
+    if (twin !== undefined)
+      problems.push(
+        `  "${resource.name}" and "${twin}" are both ${describe(identityOf(object))}; give one of them another name`,
+      );
+    seen.set(key, resource.name);
+    objects.push({
+      urn: resource.urn,
+      object,
+      key,
+      dependencies: resource.dependencies,
+      protect: resource.protect,
+      retain: resource.retainOnDelete,
+      ignoreChanges: resource.ignoreChanges,
+      secretPaths: resource.secretPaths,
+    });
+  }
+  if (problems.length > 0)
+    throw new Error(`the program's objects have ${count(problems.length, "problem")}:\n${problems.join("\n")}`);
+  return objects;
+}
+
+function problemOf(resource: Registration, stack: string): string | undefined {
+  const metadata = resource.inputs["metadata"];
+  if (metadata === unknown) return "has metadata that is known only after up; make its name and labels plain values";
+  const { name, namespace, labels } = (metadata ?? {}) as Record<string, unknown>;
+  if (name === unknown || namespace === unknown) return "has a name that is known only after up; make it a plain value";
+  if (typeof name !== "string" || name === "")
+    return "has no metadata.name; give it one, since a made-up name differs between engines";
+  const label = (labels as Record<string, unknown> | undefined)?.[stackLabel];
+  if (label !== stack) {
+    return `has no label ${stackLabel}: ${stack}, so it could never be taken away; make it after index.ts has registered its stack transformation`;
+  }
+  return undefined;
+}
+
+/** What kubectl gets: no status, Secrets in their stored form, and a namespace wherever there must be one. */
+function toObject(resource: Registration): KubeObject {
+  const inputs = Object.fromEntries(Object.entries(resource.inputs).filter(([field]) => field !== "status"));
+  const object = inputs as unknown as KubeObject;
+  const namespace = object.metadata.namespace;
+  const needsNamespace =
+    namespace === undefined && ownGroups.has(groupOf(object.apiVersion)) && !isClusterScoped(identityOf(object));
+  const placed = needsNamespace ? { ...object, metadata: { ...object.metadata, namespace: "default" } } : object;
+  return placed.kind === "Secret" && placed.apiVersion === "v1" ? storedSecret(placed) : placed;
+}
+
+/** `stringData` is write-only: under server-side apply, a key that leaves it would stay in the Secret. */
+function storedSecret(object: KubeObject): KubeObject {
+  const { stringData, ...rest } = object;
+  if (typeof stringData !== "object" || stringData === null) return object;
+  const encoded = (Object.entries(stringData) as [string, unknown][]).map(([key, value]) => [
+    key,
+    value === unknown ? unknown : Buffer.from(String(value)).toString("base64"),
+  ]);
+  const data: Record<string, unknown> = {
+    ...(rest["data"] as Record<string, unknown> | undefined),
+    ...Object.fromEntries(encoded),
+  };
+  return { ...rest, metadata: object.metadata, apiVersion: object.apiVersion, kind: object.kind, data };
+}
+
+export function hasUnknowns(object: KubeObject): boolean {
+  return unknownPaths(object).length > 0;
+}

@@ -1,0 +1,78 @@
+import { parseArgs } from "node:util";
+import type { EngineName } from "./choose.ts";
+
+/** What the commands about stacks take from the command line. */
+export interface Options {
+  readonly stack: string;
+  readonly configFile: string | undefined;
+  readonly context: string | undefined;
+  readonly engine: EngineName | undefined;
+  readonly out: string | undefined;
+  readonly json: boolean;
+  readonly timeoutSeconds: number;
+}
+
+export type OptionName = "stack" | "config-file" | "context" | "engine" | "out" | "json" | "timeout";
+
+const types = {
+  stack: { type: "string" },
+  "config-file": { type: "string" },
+  context: { type: "string" },
+  engine: { type: "string" },
+  out: { type: "string" },
+  json: { type: "boolean" },
+  timeout: { type: "string" },
+} as const;
+
+const defaultTimeoutSeconds = 300;
+
+/**
+ * Reads a command's options; each command allows only those that mean something to it.
+ *
+ * @throws naming the option, what it is, and what is allowed
+ */
+export function readOptions(command: string, argv: readonly string[], allowed: readonly OptionName[]): Options {
+  const given = parse(command, argv, allowed);
+  const { engine, timeout } = given;
+  if (engine !== undefined && engine !== "direct" && engine !== "cli") {
+    throw new Error(`--engine is "${engine}", but it must be direct or cli`);
+  }
+  const timeoutSeconds = timeout === undefined ? defaultTimeoutSeconds : Number(timeout);
+  if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1) {
+    throw new Error(`--timeout is "${timeout ?? ""}", but it must be a whole number of seconds, 1 or more`);
+  }
+  for (const key of ["stack", "config-file", "context", "out"] as const) {
+    if (given[key] === "") throw new Error(`--${key} is empty; give it a value or leave it out`);
+  }
+  return {
+    stack: given.stack ?? "dev",
+    configFile: given["config-file"],
+    context: given.context,
+    engine,
+    out: given.out,
+    json: given.json ?? false,
+    timeoutSeconds,
+  };
+}
+
+function parse(command: string, argv: readonly string[], allowed: readonly OptionName[]) {
+  const list = allowed.map((name) => `--${name}`).join(", ");
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: types,
+      strict: true,
+      allowPositionals: true,
+    });
+    const other = (Object.keys(values) as OptionName[]).find((name) => !allowed.includes(name));
+    if (other !== undefined) throw new Error(`--${other} means nothing to ${command}`);
+    if (positionals[0] !== undefined) throw new Error(`"${positionals[0]}" is not an option`);
+    return values;
+  } catch (error) {
+    const reason = (error as Error).message.split(". To specify")[0] ?? "";
+    throw new Error(
+      `${reason.replace(/^Unknown option '([^']+)'.*/s, "$1 is not an option")}; ${command} takes ${list}`,
+      { cause: error },
+    );
+  }
+}
