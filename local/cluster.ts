@@ -24,16 +24,33 @@ type Log = (line: string) => void;
 const loadBalancer = "load-balancer";
 const ownCluster = "or use an own cluster: npm start -- --context NAME";
 
-/** @throws naming all that this machine lacks for bare hosts. */
+/** What decides whether bare hosts can run here. */
+export interface MachineFacts {
+  readonly platform: NodeJS.Platform;
+  /** The user's id; undefined where the system has none. */
+  readonly uid: number | undefined;
+  readonly hasNamespaces: boolean;
+  readonly hasGo: boolean;
+}
+
+/** Why bare hosts cannot run on such a machine; empty where they can. */
+export function unfitReasons(facts: MachineFacts): string[] {
+  if (facts.platform !== "linux") return [`it runs ${facts.platform}, but bare hosts need Linux`];
+  const reasons: string[] = [];
+  if (facts.uid !== 0) reasons.push("the user is not root, but namespaces and mounts need root (sudo npm start)");
+  if (!facts.hasNamespaces) reasons.push("its kernel has no network namespaces");
+  if (!facts.hasGo) reasons.push("go was not found; install Go 1.26 or newer from go.dev");
+  return reasons;
+}
+
 function refuseUnfitMachine(): void {
-  const problems: string[] = [];
-  if (process.platform !== "linux") problems.push(`it runs ${process.platform}, but bare hosts need Linux`);
-  else {
-    if (process.getuid?.() !== 0) problems.push(`the user is not root, but namespaces and mounts need root (sudo npm start)`);
-    if (!existsSync("/proc/self/ns/net")) problems.push("its kernel has no network namespaces");
-    if (findProgram("go") === undefined) problems.push("go was not found; install Go 1.26 or newer from go.dev");
-  }
-  if (problems.length > 0) throw new Error(`this machine cannot run the local cluster: ${problems.join("; ")}; mend that, ${ownCluster}`);
+  const reasons = unfitReasons({
+    platform: process.platform,
+    uid: process.getuid?.(),
+    hasNamespaces: existsSync("/proc/self/ns/net"),
+    hasGo: findProgram("go") !== undefined,
+  });
+  if (reasons.length > 0) throw new Error(`this machine cannot run the local cluster: ${reasons.join("; ")}; mend that, ${ownCluster}`);
 }
 
 function portIsFree(port: number): Promise<boolean> {

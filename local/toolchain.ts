@@ -73,6 +73,11 @@ export const parts = {
     module: "github.com/yannh/kubeconform",
     binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },
   },
+  helm: {
+    module: "helm.sh/helm/v3",
+    binaries: { helm: "helm.sh/helm/v3/cmd/helm" },
+    versionFlags: (version) => `-X helm.sh/helm/v3/internal/version.version=${version}`,
+  },
 } satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

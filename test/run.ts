@@ -53,9 +53,17 @@ async function runProject(project: string, folder: string, extra: readonly strin
 /** `npm test`: everything short; `npm test unit`: what needs neither root nor a cluster; `npm test soak`: the long ones. */
 export async function main(argv: string[]): Promise<number> {
   const [which = "all", ...rest] = argv;
-  const projects: Record<string, readonly string[]> = { all: ["unit", "cluster"], unit: ["unit"], cluster: ["cluster"], soak: ["soak"] };
+  const projects: Record<string, readonly string[]> = {
+    all: ["unit", "cluster"],
+    unit: ["unit"],
+    cluster: ["cluster"],
+    soak: ["soak"],
+  };
   const chosen = projects[which];
-  if (chosen === undefined) throw new Error(`test is asked for "${which}", but it knows ${Object.keys(projects).join(", ")}; name one of them or none`);
+  if (chosen === undefined)
+    throw new Error(
+      `test is asked for "${which}", but it knows ${Object.keys(projects).join(", ")}; name one of them or none`,
+    );
   const folder = mkdtempSync(join(tmpdir(), "quorum-test-"));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   try {

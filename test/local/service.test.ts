@@ -1,0 +1,47 @@
+import { rmSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { logFile, servicePid, serviceState, startService, stopService, type Service } from "../../local/service.ts";
+
+const name = `test-${process.pid}`;
+const shell = (script: string, ready: () => Promise<boolean> = () => Promise.resolve(true)): Service => ({
+  name,
+  command: "/bin/sh",
+  args: ["-c", script],
+  ready,
+  readySeconds: 2,
+});
+
+afterEach(async () => {
+  await stopService(name);
+  rmSync(logFile(name), { force: true });
+});
+
+describe("a service of the local run", () => {
+  test("starts once, stays, and is ended by its id", async () => {
+    expect(await startService(shell("exec sleep 60"))).toBe(true);
+    const pid = servicePid(name);
+    expect(await startService(shell("exec sleep 60"))).toBe(false);
+    expect(servicePid(name)).toBe(pid);
+    await stopService(name);
+    expect(serviceState(name)).toBe("stopped");
+    expect(() => process.kill(pid ?? 0, 0)).toThrow(/ESRCH/);
+  });
+
+  test("is started anew when its command changed", async () => {
+    await startService(shell("exec sleep 60"));
+    const pid = servicePid(name);
+    expect(await startService(shell("exec sleep 61"))).toBe(true);
+    expect(servicePid(name)).not.toBe(pid);
+  });
+
+  test("that dies while it starts is named, with the last lines of its log", async () => {
+    const dying = startService(shell("echo the-reason >&2; exit 3", () => Promise.resolve(false)));
+    await expect(dying).rejects.toThrow(new RegExp(`${name} died while it started; .*${name}\\.log:\\n.*the-reason`, "s"));
+    expect(serviceState(name)).toBe("died");
+  });
+
+  test("that never answers is named, with its log", async () => {
+    const silent = startService(shell("echo waiting-for-godot; exec sleep 60", () => Promise.resolve(false)));
+    await expect(silent).rejects.toThrow(/did not answer within 2 s.*waiting-for-godot/s);
+  });
+});

@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { imageCatalog } from "../../config/parse.ts";
+import { root } from "../../local/paths.ts";
+import { partKey, parts, partVersion, type PartName } from "../../local/toolchain.ts";
+
+const names = Object.keys(parts) as PartName[];
+
+describe("the toolchain's parts", () => {
+  test.each(names)("%s is pinned to a release, and its binaries are among its tools", (name) => {
+    expect(partVersion(name)).toMatch(/^v\d+\.\d+\.\d+$/);
+    const pins = readFileSync(join(root, "local/toolchain", name, "go.mod"), "utf8");
+    for (const path of Object.values(parts[name].binaries)) expect(pins).toContain(path);
+  });
+
+  test("no two parts share a cache key, and a key is the same each time", () => {
+    expect(new Set(names.map(partKey)).size).toBe(names.length);
+    expect(names.map(partKey)).toEqual(names.map(partKey));
+  });
+
+  test("an image that is built here has the version of the part that it is built from", () => {
+    const catalog = imageCatalog();
+    const kubernetes = partVersion("kubernetes");
+    for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"]) expect(catalog[name]?.tag).toBe(kubernetes);
+    expect(`v${catalog["etcd"]?.tag}`).toBe(`${partVersion("etcd")}-0`);
+    expect(catalog["coredns"]?.tag).toBe(partVersion("coredns"));
+    expect(catalog["metrics-server"]?.tag).toBe(partVersion("metrics-server"));
+    expect(catalog["local-path-provisioner"]?.tag).toBe(partVersion("local-path-provisioner"));
+    // Prometheus numbers its Go module 0.305.0 where the release is 3.5.0.
+    expect(partVersion("prometheus")).toBe("v0.305.0");
+    expect(catalog["prometheus"]?.tag).toBe("v3.5.0");
+    expect(catalog["node"]?.tag).toBe(`${process.version.slice(1)}-bookworm-slim`);
+  });
+});
