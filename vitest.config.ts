@@ -14,7 +14,6 @@ class StoryOrder extends BaseSequencer {
 const onCluster = {
   globalSetup: ["test/cluster/setup.ts"],
   fileParallelism: false,
-  sequence: { sequencer: StoryOrder },
   testTimeout: 180_000,
   hookTimeout: 180_000,
 };
@@ -23,6 +22,7 @@ export default defineConfig({
   test: {
     // Two cores: more workers than that only wait for each other.
     maxWorkers: 2,
+    sequence: { sequencer: StoryOrder },
     coverage: { include: ["components/**/*.ts", "config.ts"], reporter: ["text"] },
     projects: [
       {

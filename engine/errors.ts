@@ -23,6 +23,9 @@ const defects = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxErr
 export function describeFailure(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return String(error);
   if (debug) return error.stack ?? error.message;
+  if ("code" in error && error.code === "ENOSPC") {
+    return `${error.message}: the disk is full; free some space and run the command again, which goes on from there`;
+  }
   if (defects.has(error.name))
     return `${error.message} (a defect in quorum or in the stack's program; QUORUM_DEBUG=1 shows where)`;
   return error.message;

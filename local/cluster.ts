@@ -8,7 +8,7 @@ import { ensurePackages, findProgram } from "./packages.ts";
 import { root, stateDir } from "./paths.ts";
 import { timed } from "./phases.ts";
 import { registryPort, startRegistry, startRegistryForHosts } from "./registry.ts";
-import { logFile, logTail, servicePid, serviceState, startService, stopService, type ServiceState } from "./service.ts";
+import { logFile, logTail, serviceListens, servicePid, serviceState, startService, stopService, type ServiceState } from "./service.ts";
 import { ensurePart } from "./toolchain.ts";
 
 export interface LocalNeeds {
@@ -62,13 +62,15 @@ function portIsFree(port: number): Promise<boolean> {
 }
 
 async function refusePortsInUse(ports: readonly number[]): Promise<void> {
-  const ours = [...(serviceState(loadBalancer) === "running" ? ports : []), ...(serviceState("registry") === "running" ? [registryPort] : [])];
   const taken: number[] = [];
-  for (const port of [...new Set([registryPort, ...ports])]) if (!ours.includes(port) && !(await portIsFree(port))) taken.push(port);
+  for (const port of new Set([registryPort, ...ports])) {
+    const holder = port === registryPort ? "registry" : loadBalancer;
+    if (!serviceListens(holder, port) && !(await portIsFree(port))) taken.push(port);
+  }
   if (taken.length > 0) {
     throw new Error(
       `loopback port ${taken.join(" and ")} is in use by another program, but the local cluster needs it; end that program (ss -ltnp shows it)${
-        taken.some((port) => port !== registryPort) ? ", or give the service another expose.port" : ""
+        taken.every((port) => port === registryPort) ? "" : ", or give the service another expose.port"
       }`,
     );
   }

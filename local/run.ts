@@ -13,7 +13,13 @@ export interface RunOptions {
 export function tryRun(command: string, args: readonly string[], options: RunOptions = {}): Promise<ProcessResult> {
   const { logFile, ...rest } = options;
   if (logFile === undefined) return runProcess(command, args, rest);
-  const log = (text: string) => appendFileSync(logFile, text);
+  const log = (text: string) => {
+    try {
+      appendFileSync(logFile, text);
+    } catch {
+      // A full disk: the command itself fails of it, and its own words say so.
+    }
+  };
   return runProcess(command, args, { ...rest, onStdout: log, onStderr: log });
 }
 

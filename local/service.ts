@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureDir, stateDir } from "./paths.ts";
@@ -59,6 +59,30 @@ export function serviceState(name: string): ServiceState {
   return readRecord(name) === undefined ? "stopped" : "died";
 }
 
+/** Whether it is this service's process that listens on a TCP port of IPv4 loopback. */
+export function serviceListens(name: string, port: number): boolean {
+  const pid = servicePid(name);
+  if (pid === undefined) return false;
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const listening = "0A";
+  const sockets = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1] === local && fields[3] === listening)
+    .map((fields) => `socket:[${fields[9]}]`);
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).some((file) => sockets.includes(linkTarget(join(folder, file))));
+}
+
+function linkTarget(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // Closed since the folder was read.
+    return "";
+  }
+}
+
 /** The last lines of a service's log, for a message about its death. */
 export function logTail(name: string, count = 12): string {
   return existsSync(logFile(name)) ? lastLines(readFileSync(logFile(name), "utf8"), count).join("\n") : "(no log)";
@@ -90,8 +114,9 @@ export async function startService(service: Service): Promise<boolean> {
     if (failure !== undefined || child.pid === undefined) throw new Error(`${service.name} could not be started: ${failure?.message}`);
     child.unref();
     pid = child.pid;
-    const ticks = startTicks(pid);
-    if (ticks !== undefined) writeFileSync(recordFile(service.name), JSON.stringify({ pid, startTicks: ticks, commandLine }));
+    // A process that is gone already is recorded too, so that its death shows.
+    const record: ProcessRecord = { pid, startTicks: startTicks(pid) ?? "gone", commandLine };
+    writeFileSync(recordFile(service.name), JSON.stringify(record));
   }
   const deadline = Date.now() + (service.readySeconds ?? 30) * 1000;
   while (!(await service.ready())) {

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { logFile, servicePid, serviceState, startService, stopService, type Service } from "../../local/service.ts";
+import { logFile, logTail, serviceListens, servicePid, serviceState, startService, stopService, type Service } from "../../local/service.ts";
 
 const name = `test-${process.pid}`;
 const shell = (script: string, ready: () => Promise<boolean> = () => Promise.resolve(true)): Service => ({
@@ -32,6 +33,23 @@ describe("a service of the local run", () => {
     const pid = servicePid(name);
     expect(await startService(shell("exec sleep 61"))).toBe(true);
     expect(servicePid(name)).not.toBe(pid);
+  });
+
+  test("is told from another process that listens on a port", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    const script = "require('net').createServer().listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port) })";
+    const answer = () => /port (\d+)/.exec(logTail(name))?.[1];
+    await startService({
+      name,
+      command: process.execPath,
+      args: ["-e", script],
+      ready: () => Promise.resolve(answer() !== undefined),
+    });
+    expect(serviceListens(name, Number(answer()))).toBe(true);
+    expect(serviceListens(name, port)).toBe(false);
+    other.close();
   });
 
   test("that dies while it starts is named, with the last lines of its log", async () => {
