@@ -1,0 +1,505 @@
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { planControlPlane } from "../components/plan/control-plane.ts";
+import { imageCatalog, parseConfig } from "../config/parse.ts";
+import { InputError } from "../components/plan/problems.ts";
+import { record } from "./recorder.ts";
+import { runnableSections, stackSections } from "./stacks.ts";
+
+type Raw = Record<string, unknown>;
+
+const service = { image: "app", role: "web" };
+const host = (last: number) => ({ address: `192.0.2.${last}` });
+const kubeadm = {
+  mode: "kubeadm",
+  kubernetesVersion: "1.37.2",
+  clusterName: "test",
+  hosts: { a: host(11) },
+  ssh: { privateKeyFile: "key" },
+};
+const good: Raw = {
+  images: { registry: "localhost:5000", builds: { app: { context: "app" } } },
+  services: { shop: service },
+  controlPlane: kubeadm,
+};
+
+function problems(raw: Raw, secretSections: string[] = []): string[] {
+  try {
+    parseConfig(raw, { secretSections });
+  } catch (error) {
+    if (error instanceof InputError) return error.message.split("\n  ").slice(1);
+    throw error;
+  }
+  return [];
+}
+
+const withService = (more: Raw) => ({ ...good, services: { shop: { ...service, ...more } } });
+const withControlPlane = (more: Raw) => ({ ...good, controlPlane: { ...kubeadm, ...more } });
+const withImages = (more: Raw) => ({ ...good, images: { ...(good["images"] as Raw), ...more } });
+
+describe("the stack files", () => {
+  it.each(["dev", "prod"] as const)("%s is accepted", (stack) => {
+    expect(problems(stackSections(stack))).toEqual([]);
+  });
+
+  it("dev is small and local", () => {
+    const { controlPlane, services, monitoring, storage } = parseConfig(stackSections("dev"));
+    expect(controlPlane).toMatchObject({ mode: "kubeadm", local: true });
+    expect(services["metricsdemo"]).toMatchObject({ replicas: 2, port: 80, expose: { port: 9376 }, scrape: true });
+    expect(monitoring.prometheus).toMatchObject({ replicas: 1, scrapeIntervalSeconds: 5, expose: { port: 9090 } });
+    expect(storage).toMatchObject({ provisioner: "local-path", retain: false });
+  });
+
+  it("prod is redundant, builds nothing and keeps its data", () => {
+    const { controlPlane, services, monitoring, storage, images } = parseConfig(stackSections("prod"));
+    expect(controlPlane.mode === "kubeadm" && Object.keys(controlPlane.hosts)).toHaveLength(3);
+    expect(Object.values(services).every((one) => one.replicas >= 3)).toBe(true);
+    expect(monitoring.prometheus.replicas).toBe(2);
+    expect(storage.retain).toBe(true);
+    expect(Object.values(images.builds).every((build) => build.digest !== undefined)).toBe(true);
+  });
+});
+
+describe("defaults", () => {
+  it("are all in place", () => {
+    const { images, services, namespaces, storage, monitoring, controlPlane, skipped } = parseConfig(good);
+    expect({ builds: images.builds, services, namespaces, storage, monitoring, controlPlane, skipped }).toEqual({
+      builds: { app: { context: "app", platform: "linux/amd64", args: {} } },
+      services: {
+        shop: {
+          image: "app",
+          role: "web",
+          replicas: 2,
+          port: 8080,
+          scrape: true,
+          type: "business",
+          env: {},
+          config: {},
+          resources: { cpuMillis: 100, memoryMiB: 128 },
+          probes: {
+            readinessPath: "/health",
+            livenessPath: "/api/job/alive/check",
+            periodSeconds: 5,
+            timeoutSeconds: 1,
+            startupSeconds: 60,
+          },
+          gracePeriodSeconds: 30,
+        },
+      },
+      namespaces: { apps: "apps", monitoring: "monitoring" },
+      storage: { provisioner: "local-path", path: "/var/lib/quorum/volumes", retain: true },
+      monitoring: {
+        prometheus: {
+          enabled: true,
+          replicas: 1,
+          retentionDays: 15,
+          storageGiB: 10,
+          scrapeIntervalSeconds: 15,
+          cpuMillis: 100,
+          memoryMiB: 512,
+          lifecycle: false,
+        },
+        metricsServer: { enabled: true, kubeletInsecureTls: false },
+      },
+      controlPlane: {
+        ...kubeadm,
+        local: false,
+        hosts: { a: { address: "192.0.2.11", role: "control-plane", kubelet: {} } },
+        ssh: { user: "root", port: 22, privateKeyFile: "key" },
+        network: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "routed" },
+        kubelet: {},
+        kubeProxy: {},
+        ignorePreflightErrors: [],
+        certSans: [],
+      },
+      skipped: [],
+    });
+  });
+
+  it("leave an existing cluster's storage and metrics alone", () => {
+    const { storage, monitoring } = parseConfig({ ...good, controlPlane: { mode: "existing", context: "kind-kind" } });
+    expect([storage.provisioner, monitoring.metricsServer.enabled]).toEqual(["existing", false]);
+  });
+});
+
+describe("a bad configuration", () => {
+  it.each<[string, Raw, string[]]>([
+    [
+      "unknown section",
+      { ...good, servces: {} },
+      [
+        "quorum:servces is not a known key, but it must be one of images, services, namespaces, storage, monitoring, controlPlane; did you mean services?",
+      ],
+    ],
+    [
+      "misspelt key",
+      withService({ replicaz: 3 }),
+      [
+        "quorum:services.shop.replicaz is not a known key, but it must be one of image, role, replicas, port, expose, servicePort, scrape, type, env, config, resources, probes, gracePeriodSeconds; did you mean replicas?",
+      ],
+    ],
+    [
+      "unknown key with nothing near",
+      withService({ expose: { port: 80, colour: "red" } }),
+      ["quorum:services.shop.expose.colour is not a known key, but it must be one of port, hostname; remove it"],
+    ],
+    [
+      "wrong type",
+      withService({ replicas: "two" }),
+      ['quorum:services.shop.replicas is "two", but it must be an integer from 1 to 100; set it, for example to 2'],
+    ],
+    [
+      "out of range",
+      withService({ replicas: 0, port: 70000 }),
+      [
+        "quorum:services.shop.replicas is 0, but it must be an integer from 1 to 100; set it, for example to 2",
+        "quorum:services.shop.port is 70000, but it must be an integer from 1 to 65535; set it, for example to 80",
+      ],
+    ],
+    [
+      "a number where text belongs",
+      { ...good, namespaces: { apps: 7 } },
+      [
+        "quorum:namespaces.apps is 7, but it must be a namespace: a DNS label of at most 63 lower-case letters, digits and hyphens that begins with a letter; set it, for example to apps",
+      ],
+    ],
+    [
+      "a list where a mapping belongs",
+      { ...good, services: [] },
+      ["quorum:services is a list, but it must be a mapping of services, by name; write it as one"],
+    ],
+    [
+      "a service without image",
+      { ...good, services: { shop: { role: "web" } } },
+      [
+        "quorum:services.shop.image is missing, but it must be the name of one of quorum:images.builds: a DNS label of at most 63 lower-case letters, digits and hyphens that begins with a letter; set it, for example to app",
+      ],
+    ],
+    [
+      "an image that is not built",
+      withService({ image: "ap" }),
+      [
+        'quorum:services.shop.image is "ap", but it must be one of quorum:images.builds (app); add it there or name another',
+      ],
+    ],
+    [
+      "a name that is no DNS label",
+      { ...good, services: { My_Shop: service } },
+      [
+        "quorum:services.My_Shop is a name that is not allowed; it must be a service name: a DNS label of at most 50 lower-case letters, digits and hyphens that begins with a letter; set it, for example to metricsdemo",
+      ],
+    ],
+    [
+      "a name that is too long",
+      { ...good, services: { ["a".repeat(51)]: service } },
+      [
+        `quorum:services.${"a".repeat(51)} is a name that is not allowed; it must be a service name: a DNS label of at most 50 lower-case letters, digits and hyphens that begins with a letter; set it, for example to metricsdemo`,
+      ],
+    ],
+    [
+      "two services on one port",
+      { ...good, services: { a: { ...service, expose: { port: 80 } }, b: { ...service, expose: { port: 80 } } } },
+      [
+        "quorum:services.b.expose.port is 80, but quorum:services.a.expose has that port already; set another, or a hostname of its own for each",
+      ],
+    ],
+    [
+      "a service on Prometheus' port",
+      { ...withService({ expose: { port: 9090 } }), monitoring: { prometheus: { expose: { port: 9090 } } } },
+      [
+        "quorum:services.shop.expose.port is 9090, but quorum:monitoring.prometheus.expose has that port already; set another, or a hostname of its own for each",
+      ],
+    ],
+    [
+      "a service port beside another exposed one",
+      withService({ servicePort: 80, expose: { port: 9376 } }),
+      [
+        "quorum:services.shop.servicePort is 80, but an exposed service has the port of expose, 9376; leave out servicePort",
+      ],
+    ],
+    [
+      "a namespace that is not ours",
+      { ...good, namespaces: { apps: "kube-system" } },
+      [
+        'quorum:namespaces.apps is "kube-system", but it must be a namespace of this stack\'s own, as down takes it away; set another name',
+      ],
+    ],
+    [
+      "one namespace for both",
+      { ...good, namespaces: { apps: "one", monitoring: "one" } },
+      ['quorum:namespaces.monitoring is "one", but apps has that name already; set another name'],
+    ],
+    [
+      "no registry",
+      { ...good, images: { builds: { app: { context: "app" } } } },
+      [
+        "quorum:images.registry is missing, but it must be a registry host, with a port or path where needed; set it, for example to localhost:5000",
+      ],
+    ],
+    [
+      "an unknown unavailable image",
+      withImages({ unavailable: ["metric-server"] }),
+      [
+        'quorum:images.unavailable.0 is "metric-server", but it must be a name of data/images.yaml; did you mean metrics-server?',
+      ],
+    ],
+    [
+      "a build without its base",
+      withImages({ unavailable: ["node"] }),
+      [
+        "quorum:images.builds.app.digest is missing, but without the base image node, which images.unavailable names, nothing can be built; give the digest of an image built elsewhere",
+      ],
+    ],
+    [
+      "no control plane",
+      { ...good, controlPlane: undefined },
+      ["quorum:controlPlane is missing, but it must be a mapping with mode existing or kubeadm; write it as one"],
+    ],
+    [
+      "a mode that there is not",
+      withControlPlane({ mode: "kubeadmin" }),
+      ['quorum:controlPlane.mode is "kubeadmin", but it must be one of existing, kubeadm; set it to one of them'],
+    ],
+    [
+      "missing context",
+      { ...good, controlPlane: { mode: "existing" } },
+      [
+        "quorum:controlPlane.context is missing, but it must be the name of a kubeconfig context (the current one is never taken by itself); set it, for example to kind-kind",
+      ],
+    ],
+    [
+      "a version that is none",
+      withControlPlane({ kubernetesVersion: 1.37 }),
+      [
+        "quorum:controlPlane.kubernetesVersion is 1.37, but it must be a full version without v; set it, for example to 1.37.2",
+      ],
+    ],
+    [
+      "a local version that is not shipped",
+      withControlPlane({ local: true, kubernetesVersion: "1.36.0" }),
+      ['quorum:controlPlane.kubernetesVersion is "1.36.0", but local hosts have 1.37.2; set it to that'],
+    ],
+    [
+      "an address that is none",
+      withControlPlane({ hosts: { a: { address: "10.0.0.256" } } }),
+      [
+        'quorum:controlPlane.hosts.a.address is "10.0.0.256", but it must be an IPv4 address; set it, for example to 192.0.2.11',
+      ],
+    ],
+    [
+      "two members",
+      withControlPlane({ hosts: { a: host(11), b: host(12) }, endpoint: "k8s.example.com:6443" }),
+      [
+        "quorum:controlPlane.hosts has 2 control-plane hosts (a and b), but it must be an odd number: 2 members tolerate the loss of 0, as 1 do, and more can fail; set role: worker for one of them or add another",
+      ],
+    ],
+    [
+      "no key for SSH",
+      withControlPlane({ ssh: {} }),
+      [
+        "quorum:controlPlane.ssh.privateKeyFile is missing, but host steps need a key; set it, for example to ~/.ssh/id_ed25519, or set the secret privateKey",
+      ],
+    ],
+    [
+      "two keys for SSH",
+      withControlPlane({ ssh: { privateKey: "SECRET", privateKeyFile: "key" } }),
+      ['quorum:controlPlane.ssh.privateKeyFile is "key", but privateKey is set too; leave out one of them'],
+    ],
+  ])("%s", (_, raw, expected) => {
+    expect(problems(raw)).toEqual(expected);
+  });
+
+  it("has all its problems in one message, and only its own", () => {
+    const raw = {
+      imgs: {},
+      images: { registry: "UPPER", builds: { app: { context: "app" } } },
+      services: {
+        a: { ...service, replicas: "two" },
+        b: { ...service, expose: { port: 80 } },
+        c: { ...service, image: "none", expose: { port: 80 } },
+      },
+      controlPlane: { ...kubeadm, hosts: { a: host(11), b: host(11), c: host(12) } },
+    };
+    expect(problems(raw).map((line) => line.split(" ")[0])).toEqual([
+      "quorum:imgs",
+      "quorum:images.registry",
+      "quorum:services.a.replicas",
+      "quorum:controlPlane.endpoint",
+      "quorum:controlPlane.hosts.b.address",
+      "quorum:controlPlane.hosts.b.podSubnet",
+      "quorum:services.c.image",
+      "quorum:services.c.expose.port",
+    ]);
+  });
+
+  it("may expose one port under two hostnames, but not on one machine", () => {
+    const services = {
+      a: { ...service, expose: { port: 80, hostname: "a.example.com" } },
+      b: { ...service, expose: { port: 80, hostname: "b.example.com" } },
+    };
+    expect(problems({ ...good, services })).toEqual([]);
+    expect(problems({ ...withControlPlane({ local: true }), services })).toEqual([
+      "quorum:services.b.expose.port is 80, but quorum:services.a.expose has that port already; set another",
+    ]);
+  });
+});
+
+describe("a secret", () => {
+  const hidden = "hunter2";
+
+  it.each<[string, Raw, string[]?]>([
+    [
+      "password of a wrong type",
+      withImages({ builds: { app: { context: "app", credentials: { username: hidden, password: [hidden] } } } }),
+    ],
+    ["credentials of a wrong shape", withImages({ builds: { app: { context: "app", credentials: hidden } } })],
+    [
+      "misspelt password",
+      withImages({ builds: { app: { context: "app", credentials: { username: "u", passwrd: hidden } } } }),
+    ],
+    ["misspelt credentials", withImages({ builds: { app: { context: "app", credential: { password: hidden } } } })],
+    ["private key of a wrong type", withControlPlane({ ssh: { privateKey: { secure: hidden } } })],
+    ["environment of a wrong type", withService({ env: { PASSWORD: [hidden] } })],
+    ["anything in a section that holds a secret", withService({ role: `${hidden}!` }), ["services"]],
+    ["a name of an image in a section that holds a secret", withService({ image: hidden }), ["services"]],
+  ])("is in no message: %s", (_, raw, secretSections) => {
+    const lines = problems(raw, secretSections);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join("\n")).not.toContain(hidden);
+  });
+});
+
+describe("any change of a stack file", () => {
+  const strange = fc.constantFrom<unknown>(
+    null,
+    undefined,
+    true,
+    -1,
+    0,
+    1.5,
+    1e9,
+    "",
+    "two",
+    "ABC",
+    "a b",
+    [],
+    ["x"],
+    {},
+    { x: 1 },
+    "10.0.0.1",
+    "1.2.3",
+  );
+  const steps = fc.array(fc.nat(20), { minLength: 1, maxLength: 6 });
+
+  /** Goes down by numbered keys and puts something strange there, or under a new key beside them. */
+  function mutate(node: unknown, [step = 0, ...rest]: number[], value: unknown, added: boolean): unknown {
+    if (typeof node !== "object" || node === null) return value;
+    const keys = Object.keys(node);
+    if (added && rest.length === 0)
+      return Array.isArray(node) ? [...(node as unknown[]), value] : { ...node, unheardOf: value };
+    const key = keys[step % Math.max(1, keys.length)];
+    if (key === undefined) return value;
+    const inner = rest.length === 0 ? value : mutate((node as Raw)[key], rest, value, added);
+    return Array.isArray(node) ? (node as unknown[]).with(Number(key), inner) : { ...node, [key]: inner };
+  }
+
+  it.each(["dev", "prod"] as const)("of %s is taken or refused by key with a fix, never a crash", (stack) => {
+    fc.assert(
+      fc.property(steps, strange, fc.boolean(), (path, value, added) => {
+        const raw = mutate(stackSections(stack), path, value, added) as Raw;
+        const lines = problems(raw);
+        for (const line of lines) expect(line).toMatch(/^quorum:\S+ (is|has) [^]*; [^]+$/);
+        if (lines.length > 0) return;
+        const { controlPlane } = parseConfig(raw);
+        if (controlPlane.mode === "kubeadm") expect(planControlPlane(controlPlane).members.length % 2).toBe(1);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("what this site cannot provide", () => {
+  it("is left out and listed", () => {
+    const config = parseConfig(withImages({ unavailable: ["metrics-server", "busybox"] }));
+    expect(config.skipped).toEqual([
+      { name: "local-path-provisioner", reason: "image busybox is unavailable here" },
+      { name: "metrics-server", reason: "image metrics-server is unavailable here" },
+      { name: "prometheus", reason: "its volume needs local-path-provisioner, which is left out" },
+    ]);
+    expect(config.storage.provisioner).toBe("existing");
+    expect(config.monitoring.prometheus.enabled).toBe(false);
+    expect(config.monitoring.metricsServer.enabled).toBe(false);
+  });
+
+  it("is no matter where nothing needs it", () => {
+    expect(
+      parseConfig({
+        ...withImages({ unavailable: ["perl", "busybox"].slice(1) }),
+        storage: { provisioner: "existing" },
+      }).skipped,
+    ).toEqual([]);
+  });
+});
+
+describe("loadConfig", () => {
+  const load = async (sections: Raw, secretSections: string[] = []) => {
+    vi.resetModules();
+    const { loadConfig } = await import("../config.ts");
+    let config: ReturnType<typeof loadConfig> | undefined;
+    const recording = await record(
+      () => {
+        config = loadConfig();
+        return { config };
+      },
+      { config: sections, secretSections, preview: true },
+    );
+    return { config: config!, recording };
+  };
+
+  it("gives what the stack file says", async () => {
+    const { config } = await load(runnableSections("dev"));
+    expect(config.services["metricsdemo"]).toMatchObject({ replicas: 2, port: 80 });
+    expect(config.images.catalog).toEqual(imageCatalog());
+  });
+
+  it("keeps secrets secret", async () => {
+    const builds = { app: { context: "app", credentials: { username: "robot", password: "hunter2" } } };
+    const { config, recording } = await load({
+      ...runnableSections("dev"),
+      images: { registry: "localhost:5000", builds },
+    });
+    expect(JSON.stringify(config)).not.toMatch(/hunter2|PRIVATE KEY/);
+    expect(recording.secretOutputs).toEqual(["config"]);
+  });
+
+  it("makes environment and files secret once any of the services' values was", async () => {
+    const sections = { ...runnableSections("dev"), services: { shop: { ...service, env: { TOKEN: "hunter2" } } } };
+    expect(JSON.stringify((await load(sections)).config)).toContain("hunter2");
+    expect(JSON.stringify((await load(sections, ["services"])).config)).not.toContain("hunter2");
+  });
+
+  it("refuses the stand-in for a digest, but not at preview or in a render", async () => {
+    const sections = { ...runnableSections("prod"), images: stackSections("prod")["images"]! };
+    await expect(load(sections)).resolves.toBeDefined();
+    const { loadConfig } = await import("../config.ts");
+    await expect(record(loadConfig, { config: sections })).rejects.toThrow(
+      "quorum:images.builds.app.digest is all zeros, but it must be the digest of an image that was pushed; set it, or leave it out to build the image",
+    );
+  });
+
+  it("names a key file that is not there", async () => {
+    const sections = runnableSections("prod");
+    sections["controlPlane"] = { ...sections["controlPlane"], ssh: { privateKeyFile: "no/such/key" } };
+    vi.resetModules();
+    const { loadConfig } = await import("../config.ts");
+    await record(
+      () => {
+        expect(loadConfig).toThrow(
+          'quorum:controlPlane.ssh.privateKeyFile is "no/such/key", but there is no such file; set it to a private key that the hosts accept',
+        );
+      },
+      { config: sections },
+    );
+    await expect(load(sections)).resolves.toBeDefined();
+  });
+});

@@ -1,0 +1,134 @@
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { record, type Recording } from "./recorder.ts";
+import { runnableSections, type Sections } from "./stacks.ts";
+
+function run(
+  stack: "dev" | "prod",
+  preview: boolean,
+  sections: Sections = runnableSections(stack),
+): Promise<Recording> {
+  vi.resetModules();
+  return record(() => import("../index.ts"), { stack, preview, config: sections });
+}
+
+describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
+  let up: Recording;
+  let preview: Recording;
+  beforeAll(async () => {
+    up = await run(stack, false);
+    preview = await run(stack, true);
+  });
+
+  it("is the same set of resources at preview and in up", () => {
+    expect(preview.names().sort()).toEqual(up.names().sort());
+  });
+
+  const objects = () => up.resources.filter((resource) => resource.type.startsWith("kubernetes:"));
+
+  it("labels every object", () => {
+    for (const { inputs } of objects()) {
+      expect(inputs["metadata"]).toMatchObject({
+        labels: { "app.kubernetes.io/managed-by": "quorum", "quorum.dev/stack": stack },
+      });
+    }
+  });
+
+  it("makes every object through the cluster's own provider, under a name of its own", () => {
+    const provider = up.get("cluster", "pulumi:providers:kubernetes");
+    for (const one of objects()) {
+      expect(one.provider).toBe(`${provider.urn}::id-cluster`);
+      expect(one.inputs["metadata"]).toHaveProperty("name");
+    }
+    expect(provider.inputs).toMatchObject({
+      enableConfigMapMutable: "true",
+      enableSecretMutable: "true",
+      enableServerSideApply: "true",
+      clusterIdentifier: `quorum-${stack}`,
+      kubeconfig: "output of control-plane-kubeconfig",
+    });
+    expect(provider.secretPaths).toContainEqual(["kubeconfig"]);
+  });
+
+  it("refuses unrestricted pods in every namespace, but where volumes are made", () => {
+    const levels = up.ofType(":Namespace").map(({ inputs }) => {
+      const { name, labels } = inputs["metadata"] as { name: string; labels: Record<string, string> };
+      return [name, labels["pod-security.kubernetes.io/enforce"]];
+    });
+    expect(Object.fromEntries(levels)).toEqual({
+      apps: "restricted",
+      monitoring: "restricted",
+      "local-path-storage": "privileged",
+    });
+  });
+
+  it("takes every image by tag from where the stack says, its own by digest", () => {
+    const images = [...JSON.stringify(objects().map((one) => one.inputs)).matchAll(/"image":"([^"]+)"/g)].map(
+      ([, image]) => image ?? "",
+    );
+    expect(images.length).toBeGreaterThan(3);
+    for (const image of images) {
+      expect(image).toMatch(/^[^/]+\/.+:[^:]+$/);
+      if (stack === "dev") expect(image).toMatch(/^localhost:5000\//);
+      if (image.includes("/quorum/")) expect(image).toMatch(/@sha256:[0-9a-f]{64}$/);
+    }
+  });
+
+  it("makes volumes before what needs them", () => {
+    const needs = up.get("prometheus-server").dependencies;
+    expect(needs).toContain(up.get("local-path-class").urn);
+  });
+});
+
+describe("the outputs", () => {
+  it("of dev are the sample's addresses", async () => {
+    const { outputs } = await run("dev", false);
+    expect(outputs).toEqual({
+      urls: { app: "http://localhost:9376", prometheus: "http://localhost:9090" },
+      image: `localhost:5000/quorum/app:dev@sha256:${"a".repeat(64)}`,
+      controlPlane: {
+        mode: "kubeadm",
+        endpoint: "10.210.0.11:6443",
+        members: ["local-1"],
+        quorum: 1,
+        tolerance: 0,
+        warnings: [],
+      },
+      skipped: [],
+    });
+  });
+
+  it("list what is left out, which is then not made", async () => {
+    const sections = runnableSections("dev");
+    const images = { ...sections["images"], unavailable: ["metrics-server", "prometheus"] };
+    const { outputs, ofType, resources } = await run("dev", false, { ...sections, images }).then((recording) => ({
+      outputs: recording.outputs,
+      ofType: (type: string) => recording.ofType(type),
+      resources: recording.resources,
+    }));
+    expect(outputs["skipped"]).toEqual([
+      { name: "metrics-server", reason: "image metrics-server is unavailable here" },
+      { name: "prometheus", reason: "image prometheus is unavailable here" },
+    ]);
+    expect(outputs["urls"]).toEqual({ app: "http://localhost:9376" });
+    expect(ofType("StatefulSet")).toEqual([]);
+    expect(resources.some((one) => one.name.startsWith("metrics-server"))).toBe(false);
+  });
+});
+
+describe("an existing cluster", () => {
+  it("gets no control plane, storage or metrics of ours", async () => {
+    const sections = { ...runnableSections("dev"), controlPlane: { mode: "existing", context: "kind-kind" } };
+    const recording = await run("dev", false, sections);
+    expect(recording.ofType("command:remote:Command")).toEqual([]);
+    expect(recording.ofType("StorageClass")).toEqual([]);
+    expect(recording.ofType("APIService")).toEqual([]);
+    expect(recording.get("cluster", "pulumi:providers:kubernetes").inputs).toMatchObject({ context: "kind-kind" });
+  });
+});
+
+it("refuses a bad configuration before anything is registered", async () => {
+  const sections = { ...runnableSections("dev"), services: { shop: { role: "web", replicaz: 2 } } };
+  await expect(run("dev", false, sections)).rejects.toThrow(
+    /quorum:services\.shop\.image is missing[^]*did you mean replicas\?/,
+  );
+});
