@@ -40,7 +40,7 @@ export function loadConfig(): StackConfig {
     raw[section] = parseValue(value);
     if (isConfigSecret(key)) secretSections.push(section);
   }
-  const config = parseConfig(raw, { secretSections });
+  const config = parseConfig(raw, { secretSections, complete: !pulumi.runtime.isDryRun() });
   const { images, services } = config;
   return {
     ...config,

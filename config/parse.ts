@@ -36,12 +36,16 @@ export interface Config {
 export interface ParseOptions {
   /** Sections that hold a secret somewhere: no message shows any value of theirs. */
   readonly secretSections?: readonly string[];
+  /** Refuses what only a render or a preview may have: stand-ins for values that nobody has set. @default false */
+  readonly complete?: boolean;
   /** @default data/images.yaml */
   readonly catalog?: ImageCatalog;
 }
 
 type Raw = Readonly<Record<string, unknown>>;
 
+/** Stands for a digest that nobody has set: no image has it. */
+const zeroDigest = `sha256:${"0".repeat(64)}`;
 /** Namespaces that are not ours to make or take away. */
 const reservedNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"];
 
@@ -83,7 +87,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
 
   const together = [
-    ...(images ? imageProblems(images, catalog) : []),
+    ...(images ? imageProblems(images, catalog, options.complete ?? false) : []),
     ...(namespaces ? namespaceProblems(namespaces) : []),
     ...(controlPlane ? hostProblems(controlPlane, catalog) : []),
     ...serviceProblems(services, {
@@ -143,7 +147,7 @@ function unknownSections(raw: Raw): Problem[] {
     .map((name) => unknownKey(`quorum:${name}`, name, known));
 }
 
-function imageProblems(images: Images, catalog: ImageCatalog): Problem[] {
+function imageProblems(images: Images, catalog: ImageCatalog, complete: boolean): Problem[] {
   const names = Object.keys(catalog);
   const problems = images.unavailable.flatMap((name, index): Problem[] => {
     if (names.includes(name)) return [];
@@ -160,6 +164,12 @@ function imageProblems(images: Images, catalog: ImageCatalog): Problem[] {
       problems.push({
         key: `quorum:images.builds.${name}.digest`,
         text: "is missing, but without the base image node, which images.unavailable names, nothing can be built; give the digest of an image built elsewhere",
+      });
+    }
+    if (complete && build.digest === zeroDigest) {
+      problems.push({
+        key: `quorum:images.builds.${name}.digest`,
+        text: "is all zeros, but it must be the digest of an image that was pushed; set it, or leave it out to build the image",
       });
     }
   }

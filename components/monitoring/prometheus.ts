@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { prometheusConfig, prometheusPort, retentionSize } from "../plan/prometheus.ts";
+import { exposure, type ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
 export interface PrometheusArgs {
@@ -23,7 +24,7 @@ export interface PrometheusArgs {
   /** Seconds between two scrapes of a target, 1 to 120. @default 15 */
   readonly scrapeIntervalSeconds?: number;
   /** How it is reached from outside the cluster; undefined: not at all. */
-  readonly expose?: { readonly port: number } | undefined;
+  readonly expose?: ExposureArgs | undefined;
   /** Whether POST /-/reload and /-/quit answer. A changed configuration is read without it. @default false */
   readonly lifecycle?: boolean;
   /** Thousandths of a core that are set aside. @default 100 */
@@ -46,6 +47,12 @@ export class Prometheus extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:Prometheus", name, {}, opts);
+    this.statefulSet = this.serveSeries(name, args);
+    this.service = this.expose(name, args);
+    this.registerOutputs({});
+  }
+
+  private serveSeries(name: string, args: PrometheusArgs): k8s.apps.v1.StatefulSet {
     const { namespace } = args;
     const parent = { parent: this };
     const account = new k8s.core.v1.ServiceAccount(
@@ -70,7 +77,7 @@ export class Prometheus extends pulumi.ComponentResource {
       },
       parent,
     );
-    this.statefulSet = new k8s.apps.v1.StatefulSet(
+    return new k8s.apps.v1.StatefulSet(
       `${name}-server`,
       {
         metadata: { name, namespace, labels: selector },
@@ -79,49 +86,34 @@ export class Prometheus extends pulumi.ComponentResource {
           serviceName: peers.metadata.name,
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector },
-          persistentVolumeClaimRetentionPolicy: {
-            whenDeleted: (args.retainVolumes ?? true) ? "Retain" : "Delete",
-            whenScaled: "Retain",
-          },
           template: {
             metadata: { labels: selector },
             spec: podSpec(args, account.metadata.name, config.metadata.name),
           },
-          volumeClaimTemplates: [
-            {
-              metadata: { name: "data", labels: selector },
-              spec: {
-                accessModes: ["ReadWriteOnce"],
-                resources: { requests: { storage: `${args.storageGiB ?? 10}Gi` } },
-                ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-              },
-            },
-          ],
+          ...volumes(args),
         },
       },
       { parent: this, dependsOn: [binding] },
     );
-    this.service = new k8s.core.v1.Service(
+  }
+
+  private expose(name: string, args: PrometheusArgs): k8s.core.v1.Service {
+    const { type, ...metadata } = exposure(args.expose);
+    const port = args.expose?.port ?? prometheusPort;
+    return new k8s.core.v1.Service(
       `${name}-service`,
       {
-        metadata: {
-          name,
-          namespace,
-          labels: selector,
-          // A balancer outside the cluster may get its address only after the stack is up.
-          ...(args.expose && { annotations: { "pulumi.com/skipAwait": "true" } }),
-        },
+        metadata: { ...metadata, name, namespace: args.namespace, labels: selector },
         spec: {
-          type: args.expose ? "LoadBalancer" : "ClusterIP",
+          type,
           selector,
           // Replicas hold slightly different samples: one reader stays with one of them.
           sessionAffinity: "ClientIP",
-          ports: [{ name: "web", protocol: "TCP", port: args.expose?.port ?? prometheusPort, targetPort: "web" }],
+          ports: [{ name: "web", protocol: "TCP", port, targetPort: "web" }],
         },
       },
-      parent,
+      { parent: this },
     );
-    this.registerOutputs({});
   }
 
   private configuration(args: PrometheusArgs): pulumi.Output<string> {
@@ -159,6 +151,27 @@ export class Prometheus extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+function volumes(
+  args: PrometheusArgs,
+): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
+  return {
+    persistentVolumeClaimRetentionPolicy: {
+      whenDeleted: (args.retainVolumes ?? true) ? "Retain" : "Delete",
+      whenScaled: "Retain",
+    },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: "data", labels: selector },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          resources: { requests: { storage: `${args.storageGiB ?? 10}Gi` } },
+          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
+        },
+      },
+    ],
+  };
 }
 
 function podSpec(

@@ -2,7 +2,7 @@ import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
 import { criSocket, hostFolder, patchesFolder, toYaml } from "./kubeadm-config.ts";
 import { cniConflist, networkCommands } from "./network.ts";
-import { lines, prelude, putFile, shellQuote } from "./shell.ts";
+import { lines, prelude, putFile, shellQuote, soleRun } from "./shell.ts";
 
 /** What the steps of a plan are made from. */
 export interface StepContext {
@@ -21,6 +21,8 @@ export const sealCertificate = `${hostFolder}/join/seal.crt`;
 export const sealCertificateShown = `${hostFolder}/seal.crt`;
 /** Seconds that a host's container runtime gets to come up. */
 const runtimeSeconds = 30;
+/** Seconds that a kubeadm which outlived its connection gets to end. */
+const kubeadmSeconds = 600;
 /** Seconds that a node gets to register, to get its certificate and to become Ready. */
 export const nodeSeconds = 300;
 
@@ -43,7 +45,7 @@ export function prepareScript({ settings, plan }: StepContext, host: PlannedHost
   return lines(
     prelude,
     `[ "$(id -u)" = 0 ] || fail "quorum:controlPlane.ssh.user is $(id -un) on ${host.name}, but host steps need root; set it to root"`,
-    `for tool in kubeadm kubelet kubectl openssl ip iptables tar; do command -v "$tool" >/dev/null || fail "${key} has no $tool on its PATH, but a host needs it; install it on ${host.address}"; done`,
+    `for tool in kubeadm kubelet kubectl openssl ip iptables tar flock; do command -v "$tool" >/dev/null || fail "${key} has no $tool on its PATH, but a host needs it; install it on ${host.address}"; done`,
     `for tool in kubeadm kubelet; do`,
     `  case $tool in kubeadm) have=$(kubeadm version -o short) ;; *) have=$(kubelet --version | cut -d" " -f2) ;; esac`,
     `  [ "$have" = ${version} ] || fail "${key} has $tool $have, but it must be ${version} as quorum:controlPlane.kubernetesVersion says; install that version on ${host.address}"`,
@@ -149,6 +151,29 @@ function sealLines(host: PlannedHost): string[] {
     `  mv ${sealCertificate}.new ${sealCertificate}`,
     `fi`,
     `cat ${sealCertificateShown}`,
+  ];
+}
+
+/** Lines that wait for an earlier run of kubeadm that outlived its connection. */
+export function onlyRun(host: PlannedHost): string {
+  const failure = `kubeadm of an earlier run still works on ${host.name} (${host.address}) after ${kubeadmSeconds} s; look at 'ps' on that host`;
+  return soleRun(hostFolder, kubeadmSeconds, failure);
+}
+
+/** Lines that bring changed settings to the API server, controller manager and scheduler of a member, and wait for them. */
+export function memberLines(host: PlannedHost, config: string): string[] {
+  const manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+  return [
+    `for file in crt key; do [ ! -e ${pki}/apiserver.$file ] || mv -f ${pki}/apiserver.$file ${pki}/apiserver.$file.old; done`,
+    `kubeadm init phase certs apiserver --config ${config} >&2`,
+    `running() { kubectl -n kube-system get pod kube-apiserver-${host.name} -o jsonpath='{.metadata.annotations.kubernetes\\.io/config\\.hash}'; }`,
+    `healthy() { kubectl get --raw /readyz --server https://${host.address}:${apiPort} >/dev/null 2>&1; }`,
+    `was=$(running)`,
+    `before=$(cksum < ${manifest})`,
+    `kubeadm init phase control-plane all --config ${config} >&2`,
+    // The old one still answers while the kubelet takes up the new manifest.
+    `replaced() { [ "$(running 2>/dev/null)" != "$was" ] && healthy; }`,
+    `[ "$before" = "$(cksum < ${manifest})" ] || wait_for ${nodeSeconds} replaced || fail "the API server of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
   ];
 }
 

@@ -1,6 +1,14 @@
 import type { ControlPlanePlan } from "./control-plane.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
-import { adminKubeconfig, kubeletLines, nodeSeconds, pki, resumedChecks, type StepContext } from "./host-steps.ts";
+import {
+  adminKubeconfig,
+  kubeletLines,
+  memberLines,
+  onlyRun,
+  pki,
+  resumedChecks,
+  type StepContext,
+} from "./host-steps.ts";
 import { hostFolder, initDocuments, toYaml } from "./kubeadm-config.ts";
 import { indent, lines, prelude, putFile } from "./shell.ts";
 
@@ -10,6 +18,7 @@ export function initScript({ settings, plan, mirror }: StepContext): string {
   const config = `${hostFolder}/init.yaml`;
   return lines(
     prelude,
+    onlyRun(first),
     `export KUBECONFIG=${adminKubeconfig}`,
     putFile(config, "600", toYaml(initDocuments(settings, plan, mirror))),
     putFile(`${hostFolder}/facts`, "644", facts(settings, plan)),
@@ -31,7 +40,7 @@ export function initScript({ settings, plan, mirror }: StepContext): string {
     `fi`,
     `: > ${hostFolder}/init.started`,
     ...certificateLines(config),
-    `kubeadm init --config ${config} $resumed >&2 || fail "kubeadm init failed on ${first.name} (${first.address}); its words are above, and the next run goes on from here"`,
+    `kubeadm init --config ${config} --skip-phases=show-join-command $resumed >&2 || fail "kubeadm init failed on ${first.name} (${first.address}); its words are above, and the next run goes on from here"`,
     `cp ${config} ${hostFolder}/init.applied`,
     `cp ${hostFolder}/facts ${hostFolder}/facts.applied`,
     `: > ${hostFolder}/init.done`,
@@ -106,11 +115,7 @@ function changeLines(plan: ControlPlanePlan, config: string): string {
     `done < ${hostFolder}/facts`,
     `cmp -s ${config} ${hostFolder}/init.applied && exit 0`,
     `kubeadm init phase upload-config all --config ${config} >&2`,
-    `for file in crt key; do mv -f ${pki}/apiserver.$file ${pki}/apiserver.$file.old; done`,
-    `kubeadm init phase certs apiserver --config ${config} >&2`,
-    `kubeadm init phase control-plane all --config ${config} >&2`,
-    `healthy() { kubectl get --raw /readyz >/dev/null 2>&1; }`,
-    `wait_for ${nodeSeconds} healthy || fail "the API server on ${plan.first.name} is not ready with the changed settings; look at its log on ${plan.first.address}"`,
+    ...memberLines(plan.first, config),
     `was=$(${proxyVersion})`,
     `kubeadm init phase addon all --config ${config} >&2`,
     `[ "$was" = "$(${proxyVersion})" ] || kubectl -n kube-system rollout restart daemonset/kube-proxy >&2`,

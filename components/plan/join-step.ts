@@ -2,13 +2,15 @@ import type { PlannedHost } from "./control-plane.ts";
 import {
   adminKubeconfig,
   kubeletLines,
+  memberLines,
+  onlyRun,
   pki,
   resumedChecks,
   sealCertificate,
   sealKey,
   type StepContext,
 } from "./host-steps.ts";
-import { hostFolder, joinDocument, toYaml } from "./kubeadm-config.ts";
+import { hostFolder, initDocuments, joinDocument, toYaml } from "./kubeadm-config.ts";
 import { indent, lines, prelude, putFile } from "./shell.ts";
 
 /** On the first host: seals what another host needs to join, to the certificate on stdin. */
@@ -33,14 +35,19 @@ export function ticketScript(host: PlannedHost): string {
 }
 
 /** On a further host: joins with the ticket on stdin, goes on with a join that was cut short, or takes changed settings. */
-export function joinScript({ settings }: StepContext, host: PlannedHost): string {
+export function joinScript({ settings, plan, mirror }: StepContext, host: PlannedHost): string {
   const folder = `${hostFolder}/join`;
+  const config = `${hostFolder}/member.yaml`;
+  const member = host.role === "control-plane";
   return lines(
     prelude,
+    onlyRun(host),
     putFile(`${hostFolder}/join.yaml`, "600", toYaml([joinDocument(settings, host)])),
+    ...(member ? [putFile(config, "600", toYaml(initDocuments(settings, plan, mirror, host)))] : []),
     // Written into the step so that a change of the shared kubelet settings reaches this host too.
     putFile(`${hostFolder}/kubelet-shared.yaml`, "644", toYaml([settings.kubelet])),
     `if [ -e ${folder}.done ]; then`,
+    ...(member ? [indent(memberChange(host, config))] : []),
     ...kubeletLines(host).map((line) => indent(line)),
     `  exit 0`,
     `fi`,
@@ -56,7 +63,18 @@ export function joinScript({ settings }: StepContext, host: PlannedHost): string
     `fi`,
     `: > ${folder}.started`,
     `kubeadm join --config ${hostFolder}/join.yaml $resumed >&2 || fail "kubeadm join failed on ${host.name} (${host.address}); its words are above, and the next run goes on from here"`,
+    ...(member ? [`cp ${config} ${config}.applied`] : []),
     `: > ${folder}.done`,
     `rm -rf ${folder}`,
+  );
+}
+
+function memberChange(host: PlannedHost, config: string): string {
+  return lines(
+    `export KUBECONFIG=${adminKubeconfig}`,
+    `if ! cmp -s ${config} ${config}.applied; then`,
+    ...memberLines(host, config).map((line) => indent(line)),
+    `  cp ${config} ${config}.applied`,
+    `fi`,
   );
 }

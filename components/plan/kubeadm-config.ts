@@ -15,16 +15,20 @@ const unusedTokenLifetime = "1m0s";
 
 type Document = Readonly<Record<string, unknown>>;
 
-/** What `kubeadm init` reads on the first host. */
-export function initDocuments(settings: KubeadmSettings, plan: ControlPlanePlan, mirror?: string): Document[] {
-  const { first } = plan;
+/** What `kubeadm init` reads on the first host, and its phases on another member whose settings change. */
+export function initDocuments(
+  settings: KubeadmSettings,
+  plan: ControlPlanePlan,
+  mirror?: string,
+  host: PlannedHost = plan.first,
+): Document[] {
   return [
     {
       apiVersion: kubeadmApi,
       kind: "InitConfiguration",
       bootstrapTokens: [{ ttl: unusedTokenLifetime }],
-      localAPIEndpoint: { advertiseAddress: first.address, bindPort: apiPort },
-      nodeRegistration: nodeRegistration(settings, first),
+      localAPIEndpoint: { advertiseAddress: host.address, bindPort: apiPort },
+      nodeRegistration: nodeRegistration(settings, host),
       patches: { directory: patchesFolder },
     },
     clusterDocument(settings, plan, mirror),

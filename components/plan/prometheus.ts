@@ -25,26 +25,29 @@ const targetLabels = {
 
 /** Prometheus' configuration file. */
 export function prometheusConfig(settings: ScrapeSettings): string {
+  const own = { job_name: "prometheus", static_configs: [{ targets: [`localhost:${prometheusPort}`] }] };
   const interval = `${settings.scrapeIntervalSeconds}s`;
   return stringify({
     global: { scrape_interval: interval, evaluation_interval: interval },
-    scrape_configs: [
-      { job_name: "prometheus", static_configs: [{ targets: [`localhost:${prometheusPort}`] }] },
-      {
-        job_name: "business-metrics",
-        metrics_path: "/metrics",
-        kubernetes_sd_configs: [{ role: "endpointslice", namespaces: { names: [settings.namespace] } }],
-        relabel_configs: [
-          {
-            action: "keep",
-            regex: `${settings.namespace};${oneOf(settings.appTypes)}`,
-            source_labels: ["__meta_kubernetes_namespace", "__meta_kubernetes_service_label_apptype"],
-          },
-          ...Object.entries(targetLabels).map(([target_label, source]) => ({ source_labels: [source], target_label })),
-        ],
-      },
-    ],
+    // A job that keeps no kind of service would keep those without one.
+    scrape_configs: settings.appTypes.length === 0 ? [own] : [own, businessJob(settings)],
   });
+}
+
+function businessJob({ namespace, appTypes }: ScrapeSettings) {
+  return {
+    job_name: "business-metrics",
+    metrics_path: "/metrics",
+    kubernetes_sd_configs: [{ role: "endpointslice", namespaces: { names: [namespace] } }],
+    relabel_configs: [
+      {
+        action: "keep",
+        regex: `${namespace};${oneOf(appTypes)}`,
+        source_labels: ["__meta_kubernetes_namespace", "__meta_kubernetes_service_label_apptype"],
+      },
+      ...Object.entries(targetLabels).map(([target_label, source]) => ({ source_labels: [source], target_label })),
+    ],
+  };
 }
 
 /** Values of apptype to scrape: those of the services that want it. */

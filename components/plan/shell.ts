@@ -22,6 +22,15 @@ fail() { echo "$1" >&2; exit 1; }
 put() { mkdir -p "$(dirname "$1")"; cat > "$1.new"; chmod "$2" "$1.new"; mv -f "$1.new" "$1"; }
 wait_for() { tries=$1; shift; until "$@"; do tries=$((tries - 1)); [ "$tries" -gt 0 ] || return 1; sleep 1; done; }`;
 
+/**
+ * Lines after which no second run of the step goes on beside this one. The lock is handed down to the programs of the step:
+ * they live on when the connection breaks, and the next run waits for them.
+ */
+export function soleRun(folder: string, seconds: number, failure: string): string {
+  const lock = shellQuote(`${folder}/lock`);
+  return `exec 8>${lock}\nflock -w ${seconds} 8 || fail ${shellQuote(failure)}`;
+}
+
 /** Parts on lines of their own, with one line break at the end. */
 export function lines(...parts: string[]): string {
   return `${parts.join("\n")}\n`;

@@ -15,7 +15,7 @@ export function podSecurityLabels(level: PodSecurityLevel): Record<string, strin
 }
 
 export interface NamespacesArgs {
-  /** Names by purpose; the purpose makes the resource's name. Plain: it decides which namespaces exist. */
+  /** Names by purpose; the purpose makes the resource's name. Plain: it decides which exist. A change of one replaces it and all in it. */
   readonly names: Readonly<Record<string, string>>;
   /** @default restricted */
   readonly podSecurity?: PodSecurityLevel;

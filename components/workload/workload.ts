@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contentHash } from "../plan/hash.ts";
+import { exposure, type ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
 export interface ProbeArgs {
@@ -35,7 +36,7 @@ export interface WorkloadArgs {
   /** Port that the container listens on, 1 to 65535. Plain: below 1024 the pod needs leave for it. */
   readonly port: number;
   /** How the Service is reached from outside the cluster; undefined: not at all. */
-  readonly expose?: { readonly port: number } | undefined;
+  readonly expose?: ExposureArgs | undefined;
   /** Port of the Service. @default expose.port, or else port */
   readonly servicePort?: number | undefined;
   /** Whether Prometheus scrapes it. @default true */
@@ -58,6 +59,14 @@ const drainSeconds = 5;
 const leastCpuLimitMillis = 1000;
 const firstUnprivilegedPort = 1024;
 
+interface Names {
+  /** Of the component, and so of its children. */
+  readonly name: string;
+  /** Of the objects. */
+  readonly serviceName: string;
+  readonly selector: { readonly app: string };
+}
+
 /** A stateless service: its pods, the Service before them, their identity and their files. */
 export class Workload extends pulumi.ComponentResource {
   readonly deployment: k8s.apps.v1.Deployment;
@@ -66,8 +75,13 @@ export class Workload extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:workload:Workload", name, {}, opts);
     const serviceName = args.serviceName ?? name;
-    const selector = { app: serviceName };
-    const servicePort = args.expose?.port ?? args.servicePort ?? args.port;
+    const names = { name, serviceName, selector: { app: serviceName } };
+    this.deployment = this.deploy(names, args);
+    this.service = this.serve(names, args);
+    this.registerOutputs({});
+  }
+
+  private deploy({ name, serviceName, selector }: Names, args: WorkloadArgs): k8s.apps.v1.Deployment {
     const { namespace } = args;
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
@@ -82,49 +96,44 @@ export class Workload extends pulumi.ComponentResource {
         { metadata: { name: `${serviceName}-config`, namespace, labels: selector }, data: { ...files } },
         { parent: this },
       );
-    this.deployment = new k8s.apps.v1.Deployment(
+    const labels = { ...selector, instancetype: args.role };
+    const annotations = files && { "quorum.dev/config-hash": pulumi.output(files).apply(contentHash) };
+    return new k8s.apps.v1.Deployment(
       `${name}-deployment`,
       {
-        metadata: { name: serviceName, namespace, labels: { ...selector, instancetype: args.role } },
+        metadata: { name: serviceName, namespace, labels },
         spec: {
           replicas: args.replicas ?? 2,
           revisionHistoryLimit: 5,
           strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
           selector: { matchLabels: selector },
           template: {
-            metadata: {
-              labels: { ...selector, instancetype: args.role },
-              ...(files && { annotations: { "quorum.dev/config-hash": pulumi.output(files).apply(contentHash) } }),
-            },
+            metadata: { labels, ...(annotations && { annotations }) },
             spec: podSpec(serviceName, args, account.metadata.name, config?.metadata.name),
           },
         },
       },
       { parent: this },
     );
-    this.service = new k8s.core.v1.Service(
+  }
+
+  private serve({ name, serviceName, selector }: Names, args: WorkloadArgs): k8s.core.v1.Service {
+    const { type, ...metadata } = exposure(args.expose);
+    const scraped = (args.scrape ?? true) && { apptype: args.type ?? "business" };
+    const port = args.expose?.port ?? args.servicePort ?? args.port;
+    return new k8s.core.v1.Service(
       `${name}-service`,
       {
         metadata: {
+          ...metadata,
           name: serviceName,
-          namespace,
-          labels: {
-            ...selector,
-            instancetype: args.role,
-            ...((args.scrape ?? true) && { apptype: args.type ?? "business" }),
-          },
-          // A balancer outside the cluster may get its address only after the stack is up.
-          ...(args.expose && { annotations: { "pulumi.com/skipAwait": "true" } }),
+          namespace: args.namespace,
+          labels: { ...selector, instancetype: args.role, ...scraped },
         },
-        spec: {
-          type: args.expose ? "LoadBalancer" : "ClusterIP",
-          selector,
-          ports: [{ name: "portapi", protocol: "TCP", port: servicePort, targetPort: "portapi" }],
-        },
+        spec: { type, selector, ports: [{ name: "portapi", protocol: "TCP", port, targetPort: "portapi" }] },
       },
       { parent: this },
     );
-    this.registerOutputs({});
   }
 }
 

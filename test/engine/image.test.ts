@@ -50,6 +50,9 @@ function checkout(): Workspace {
   return workspace;
 }
 
+/** A port that nothing listens on. */
+const nowhere = "localhost:2";
+
 const read = (workspace: Workspace, name: string) => readFileSync(join(workspace.stateDir, name), "utf8");
 
 function image(host: string, more: Record<string, unknown> = {}, options: Partial<Registration> = {}): Registration {
@@ -116,7 +119,7 @@ describe("an image", () => {
     const calls = read(workspace, "docker.log");
     const after = await maker(workspace, true).maker.make(image(host));
     expect(after.outputs["repoDigest"]).toBe(`${host}/quorum/app@${digest}`);
-    expect((await maker(workspace, true).maker.make(image("localhost:1"))).outputs["repoDigest"]).toBe(unknown);
+    expect((await maker(workspace, true).maker.make(image(nowhere))).outputs["repoDigest"]).toBe(unknown);
     expect((await maker(workspace, true).maker.make(image(host, { build: unknown }))).outputs["repoDigest"]).toBe(
       unknown,
     );
@@ -139,7 +142,7 @@ describe("an image", () => {
         ],
       }),
     );
-    expect(read(workspace, "docker.log")).toContain("--build-arg TOKEN --");
+    expect(read(workspace, "docker.log")).toMatch(/--build-arg TOKEN \//);
     expect(read(workspace, "docker.log")).not.toContain("hush");
     expect(read(workspace, "docker.env")).toContain("SECRET=hush-1");
     expect(read(workspace, "docker.env")).toContain(Buffer.from("me:hush-2").toString("base64"));
@@ -186,8 +189,8 @@ describe("an image", () => {
   test("a registry that cannot be reached, or refuses the credentials, stops it before the build", async () => {
     const workspace = checkout();
     fakeProgram("docker", docker(workspace));
-    expect(await failureOf(() => maker(workspace).maker.make(image("localhost:1")))).toMatch(
-      /^registry localhost:1 cannot be reached \(ECONNREFUSED\)/,
+    expect(await failureOf(() => maker(workspace).maker.make(image(nowhere)))).toMatch(
+      /^registry localhost:2 cannot be reached \(ECONNREFUSED\)/,
     );
     const closed = await registry((_request, response) => Boolean(response.writeHead(401).end()));
     const inputs = { registry: { username: "me", password: "hush" } };
@@ -201,7 +204,7 @@ describe("an image", () => {
     [{ skipPush: true }, /has skipPush, but without a push it has no digest/],
     [{ imageName: "x@sha256:1" }, /a name to push to has a tag and no digest/],
   ])("%j is refused", async (inputs, message) => {
-    expect(await failureOf(() => maker(checkout()).maker.make(image("localhost:1", inputs)))).toMatch(message);
+    expect(await failureOf(() => maker(checkout()).maker.make(image(nowhere, inputs)))).toMatch(message);
   });
 });
 

@@ -1,0 +1,191 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { makeImportFile } from "../../engine/import-file.ts";
+import { preparePulumiProject } from "../../engine/pulumi-project.ts";
+import { readPulumiState } from "../../engine/pulumi-state.ts";
+import { kubernetes, object, registration } from "./objects.ts";
+import { temporaryFolder, temporaryWorkspace } from "./programs.ts";
+
+const files = {
+  "Pulumi.yaml": "name: quorum\nruntime:\n  name: nodejs\n  options: {typescript: false}\nmain: index.ts\n",
+  "Pulumi.dev.yaml": "config:\n  quorum:images: {registry: r}\n  quorum:token: {secure: x}\n",
+};
+const secret = { QUORUM_SECRET_TOKEN: "hush" };
+
+describe("where the Pulumi CLI runs", () => {
+  test("without a backend of the user's, in a folder of ours, with a local state and a passphrase that is made once", () => {
+    const workspace = temporaryWorkspace(files);
+    const env = { HOME: temporaryFolder(), ...secret };
+    const project = preparePulumiProject(workspace, { stack: "dev", env }, env);
+    expect(project.folder).toBe(join(workspace.stateDir, "pulumi"));
+    expect(project.env["PULUMI_BACKEND_URL"]).toBe(pathToFileURL(join(workspace.stateDir, "state")).href);
+    const passphrase = project.env["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? "";
+    expect(statSync(passphrase).mode & 0o777).toBe(0o600);
+    const first = readFileSync(passphrase, "utf8");
+    expect(first.length).toBeGreaterThan(32);
+    preparePulumiProject(workspace, { stack: "dev", env }, env);
+    expect(readFileSync(passphrase, "utf8")).toBe(first);
+    expect(parse(readFileSync(join(project.folder, "Pulumi.yaml"), "utf8"))).toMatchObject({
+      name: "quorum",
+      main: join(workspace.root, "index.ts"),
+    });
+    expect(project.secrets).toEqual([{ path: "quorum:token", value: "hush" }]);
+    expect(readFileSync(join(project.folder, "Pulumi.dev.yaml"), "utf8")).not.toContain("hush");
+  });
+
+  test("the salt that the CLI wrote into our copy stays, and the user's file is left alone", () => {
+    const workspace = temporaryWorkspace(files);
+    const env = { HOME: temporaryFolder(), PULUMI_CONFIG_PASSPHRASE: "p", ...secret };
+    const { folder, env: variables } = preparePulumiProject(workspace, { stack: "dev", env }, env);
+    expect(variables).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");
+    writeFileSync(join(folder, "Pulumi.dev.yaml"), "encryptionsalt: s\nconfig: {}\n");
+    preparePulumiProject(workspace, { stack: "dev", env }, env);
+    expect(parse(readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8"))).toEqual({
+      encryptionsalt: "s",
+      config: { "quorum:images": { registry: "r" } },
+    });
+    expect(readFileSync(join(workspace.root, "Pulumi.dev.yaml"), "utf8")).toBe(files["Pulumi.dev.yaml"]);
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["the environment names a backend", { PULUMI_BACKEND_URL: "s3://b" }, files["Pulumi.yaml"]],
+    ["there is an access token", { PULUMI_ACCESS_TOKEN: "t" }, files["Pulumi.yaml"]],
+    ["the project names a backend", {}, `${files["Pulumi.yaml"]}backend: {url: "s3://b"}\n`],
+  ])("in the checkout itself when %s", (_title, env, projectFile) => {
+    const workspace = temporaryWorkspace({ ...files, "Pulumi.yaml": projectFile });
+    const project = preparePulumiProject(workspace, { stack: "dev" }, { HOME: temporaryFolder(), ...env });
+    expect(project).toEqual({ folder: workspace.root, env: {}, secrets: [], ownBackend: false });
+  });
+
+  test("in the checkout itself after pulumi login; in a copy when the command line overrides the stack", () => {
+    const workspace = temporaryWorkspace({
+      ...files,
+      "Pulumi.dev.yaml": "encryptionsalt: s\nconfig:\n  quorum:token: {secure: v1:x}\n",
+    });
+    const home = temporaryFolder();
+    mkdirSync(join(home, ".pulumi"));
+    writeFileSync(join(home, ".pulumi/credentials.json"), JSON.stringify({ current: "https://api.pulumi.com" }));
+    const env = { HOME: home };
+    expect(preparePulumiProject(workspace, { stack: "dev" }, env).folder).toBe(workspace.root);
+    const { folder, env: variables } = preparePulumiProject(workspace, { stack: "dev", context: "kind" }, env);
+    expect(variables).toEqual({});
+    expect(parse(readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8"))).toEqual({
+      encryptionsalt: "s",
+      config: { "quorum:token": { secure: "v1:x" }, "quorum:controlPlane": { mode: "existing", context: "kind" } },
+    });
+    expect(existsSync(join(workspace.stateDir, "state"))).toBe(false);
+  });
+});
+
+describe("the CLI's state", () => {
+  const sig = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+  const stackResource = { urn: "urn:pulumi:dev::quorum::pulumi:pulumi:Stack::quorum-dev", type: "pulumi:pulumi:Stack" };
+  const provider = (inputs: object) => ({
+    urn: "urn:pulumi:dev::quorum::pulumi:providers:kubernetes::cluster",
+    type: "pulumi:providers:kubernetes",
+    inputs,
+  });
+  const exported = (...resources: object[]) => JSON.stringify({ version: 3, deployment: { resources } });
+
+  test.each([
+    ["nothing", JSON.stringify({ deployment: {} }), { isEmpty: true, kubeconfig: undefined, context: undefined }],
+    ["the stack alone", exported(stackResource), { isEmpty: true, kubeconfig: undefined, context: undefined }],
+    [
+      "a secret kubeconfig",
+      exported(stackResource, provider({ kubeconfig: { ...sig, plaintext: '"the kubeconfig"' } })),
+      { isEmpty: false, kubeconfig: "the kubeconfig", context: undefined },
+    ],
+    [
+      "a context",
+      exported(stackResource, provider({ context: "kind", kubeconfig: "" })),
+      { isEmpty: false, kubeconfig: undefined, context: "kind" },
+    ],
+  ])("with %s", (_title, text, expected) => expect(readPulumiState(text)).toEqual(expected));
+});
+
+describe("the import file", () => {
+  const stackResource = registration({
+    urn: "urn:pulumi:dev::quorum::pulumi:pulumi:Stack::quorum-dev",
+    type: "pulumi:pulumi:Stack",
+    name: "quorum-dev",
+    custom: false,
+  });
+  const outer = registration({
+    urn: "urn:outer",
+    type: "quorum:a:Outer",
+    name: "outer",
+    custom: false,
+    parent: stackResource.urn,
+  });
+  const inner = registration({
+    urn: "urn:inner",
+    type: "quorum:b:Inner",
+    name: "inner",
+    custom: false,
+    parent: outer.urn,
+  });
+  const provider = registration({
+    urn: "urn:provider",
+    type: "pulumi:providers:kubernetes",
+    name: "cluster",
+    inputs: { kubeconfig: "the kubeconfig", enableServerSideApply: "true" },
+    secretPaths: [["kubeconfig"]],
+    version: "4.34.2",
+  });
+  const web = kubernetes(object("Service", "web", { namespace: "apps" }), {
+    urn: "urn:web",
+    parent: inner.urn,
+    provider: "urn:provider::direct",
+    version: "4.34.2",
+  });
+  const space = kubernetes(object("Namespace", "apps"), {
+    urn: "urn:space",
+    parent: stackResource.urn,
+    provider: "urn:provider::direct",
+  });
+  const resources = [stackResource, outer, inner, provider, web, space];
+
+  test("has the objects with their ids, parents and provider, and every parent before its children", () => {
+    const file = makeImportFile(resources, [
+      { urn: "urn:web", id: "apps/web" },
+      { urn: "urn:space", id: "apps" },
+    ]);
+    expect(file.nameTable).toEqual({ "provider-0": "urn:provider" });
+    expect(file.resources).toEqual([
+      { type: "quorum:a:Outer", name: "urn:outer", logicalName: "outer", component: true },
+      { type: "quorum:b:Inner", name: "urn:inner", logicalName: "inner", parent: "urn:outer", component: true },
+      {
+        type: "kubernetes:v1:Service",
+        name: "urn:web",
+        logicalName: "web",
+        parent: "urn:inner",
+        id: "apps/web",
+        provider: "provider-0",
+        version: "4.34.2",
+      },
+      { type: "kubernetes:v1:Namespace", name: "urn:space", logicalName: "apps", id: "apps", provider: "provider-0" },
+    ]);
+  });
+
+  test("keeps the provider's secrets secret", () => {
+    const { providerInputs } = makeImportFile(resources, [{ urn: "urn:web", id: "apps/web" }]);
+    expect(providerInputs).toEqual({
+      "provider-0": {
+        kubeconfig: {
+          "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+          plaintext: '"the kubeconfig"',
+        },
+        enableServerSideApply: "true",
+        version: "4.34.2",
+      },
+    });
+  });
+
+  test("leaves out what the cluster does not have, and the parents of that alone", () => {
+    const file = makeImportFile(resources, [{ urn: "urn:space", id: "apps" }]);
+    expect(file.resources.map(({ logicalName }) => logicalName)).toEqual(["apps"]);
+  });
+});
