@@ -23,7 +23,7 @@ export default defineConfig({
     // Two cores: more workers than that only wait for each other.
     maxWorkers: 2,
     sequence: { sequencer: StoryOrder },
-    coverage: { include: ["components/**/*.ts", "config.ts"], reporter: ["text"] },
+    coverage: { include: ["components/**/*.ts", "config.ts", "config/**/*.ts"], reporter: ["text"] },
     projects: [
       {
         test: {

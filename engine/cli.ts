@@ -72,7 +72,16 @@ function listenForSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, listener);
 }
 
+/** Node's own exit code for a program whose last await can never end. */
+const neverEnds = 13;
+
 listenForSignals();
+process.once("exit", (code) => {
+  if (code === neverEnds)
+    process.stderr.write(
+      "quorum: the stack's program waits for a value that never comes; look for a resource that waits for itself\n",
+    );
+});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -1,91 +1,83 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { EngineChoice } from "./choose.ts";
-import { type Log, openSession, stackOptions } from "./commands/common.ts";
 import { kubeconfigFile } from "./direct/cluster-access.ts";
 import { inventoryIdentity } from "./direct/inventory.ts";
-import type { ClusterAccess, Kubectl } from "./direct/kubectl.ts";
-import { LiveObjects } from "./direct/kubectl.ts";
+import { type ClusterAccess, LiveObjects } from "./direct/kubectl.ts";
 import { identityOf, pulumiId } from "./direct/objects.ts";
-import { evaluate, openCluster } from "./direct/session.ts";
-import { writePrivate } from "./files.ts";
-import { makeImportFile } from "./import-file.ts";
-import { workspace } from "./load-stack.ts";
-import type { Options } from "./options.ts";
+import { evaluate, openCluster, type Session } from "./direct/session.ts";
+import { type Workspace, writePrivate } from "./files.ts";
+import { type ImportFile, makeImportFile } from "./import-file.ts";
 import { lastLines, type ProcessOptions, type ProcessResult, runProcess } from "./process.ts";
 import { type PulumiProject, preparePulumiProject } from "./pulumi-project.ts";
 import { type PulumiState, readPulumiState } from "./pulumi-state.ts";
+import type { StackOptions } from "./stack.ts";
 
 /** The Pulumi CLI on a stack that exists. */
 export interface Pulumi {
   /** Brings the stack up; answers its outputs, secrets hidden. */
   up(): Promise<Readonly<Record<string, unknown>>>;
-  preview(): Promise<void>;
+  preview(json: boolean): Promise<void>;
+  /** Takes away all that is not protected. */
   down(): Promise<void>;
 }
 
-/** As the direct engine does: what the program says of a field counts, whoever else has set it. */
-const force = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
-/** Objects that the direct engine made, and the import has missed, are taken as they are. */
-const adopt = { PULUMI_K8S_UPSERT_EXISTING_OBJECTS: "true" };
-
-/** Chooses the stack, or makes it, and gives it its configuration. */
-export async function openPulumi(choice: EngineChoice, options: Options, log: Log): Promise<Pulumi> {
-  const program = choice.pulumi ?? "pulumi";
-  const project = preparePulumiProject(workspace, stackOptions(options));
-  const run = (args: readonly string[], more: ProcessOptions = {}) =>
-    runProcess(program, [...args, "--non-interactive"], {
-      cwd: project.folder,
-      ...more,
-      env: { ...project.env, ...force, ...more.env },
-    });
-  const onStack = (args: readonly string[], more?: ProcessOptions) => run([...args, "--stack", options.stack], more);
-  await chooseStack(run, onStack, options.stack, project);
-  return {
-    up: () => upWith(onStack, options, log),
-    preview: async () =>
-      expectSuccess("preview", await onStack(["preview", ...(options.json ? ["--json"] : [])], { inherit: true })),
-    down: async () =>
-      expectSuccess(
-        "destroy",
-        await onStack(["destroy", "--yes", "--skip-preview", "--exclude-protected"], { inherit: true }),
-      ),
-  };
+export interface PulumiSettings {
+  /** Path of the CLI. */
+  readonly program: string;
+  readonly workspace: Workspace;
+  readonly stack: StackOptions;
+  /** The direct engine on the same stack, asked only where one engine takes over from the other. */
+  readonly session: () => Promise<Session>;
+  readonly log: (line: string) => void;
 }
 
 type OnStack = (args: readonly string[], more?: ProcessOptions) => Promise<ProcessResult>;
 
-async function chooseStack(
-  run: OnStack,
-  onStack: OnStack,
-  stack: string,
-  { secrets, ownBackend }: PulumiProject,
-): Promise<void> {
+/** As the direct engine does: what the program says of a field counts, whoever else has set it. */
+const force = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
+/** Objects that the direct engine made, and an import has missed, are taken as they are. */
+const adopt = { PULUMI_K8S_UPSERT_EXISTING_OBJECTS: "true" };
+
+/** Chooses the stack, or makes it, and gives it its configuration. */
+export async function openPulumi(settings: PulumiSettings): Promise<Pulumi> {
+  const { program, workspace, stack } = settings;
+  const project = preparePulumiProject(workspace, stack);
+  const run: OnStack = (args, more = {}) => {
+    const env = { ...project.env, ...force, ...more.env };
+    return runProcess(program, [...args, "--non-interactive"], { ...more, cwd: project.folder, env });
+  };
+  const onStack: OnStack = (args, more) => run([...args, "--stack", stack.stack], more);
+  await chooseStack(run, onStack, stack.stack, project);
+  const show = async (args: readonly string[]) => expectSuccess(args[0] ?? "", await onStack(args, { inherit: true }));
+  return {
+    up: () => upWith(onStack, settings),
+    preview: (json) => show(["preview", ...(json ? ["--json"] : [])]),
+    down: () => show(["destroy", "--yes", "--skip-preview", "--exclude-protected"]),
+  };
+}
+
+async function chooseStack(run: OnStack, onStack: OnStack, stack: string, project: PulumiProject): Promise<void> {
   const made = await run(["stack", "init", stack, "--no-select"]);
   if (made.code !== 0 && !/already exists/i.test(made.stderr + made.stdout)) {
-    const backend = ownBackend
-      ? ""
-      : "; pulumi whoami must work, or unset PULUMI_BACKEND_URL and log out to use a local state";
-    throw new Error(`the Pulumi CLI cannot make stack ${stack}: ${lastLines(made.stderr, 3).join(" ")}${backend}`);
+    const fix = project.ownBackend ? "" : "; pulumi whoami must work, or log out to use a local state";
+    throw new Error(`the Pulumi CLI cannot make stack ${stack}: ${lastLines(made.stderr, 3).join(" ")}${fix}`);
   }
-  for (const { path, value } of secrets) {
+  for (const { path, value } of project.secrets) {
     expectSuccess(`config set ${path}`, await onStack(["config", "set", "--secret", "--path", path], { input: value }));
   }
 }
 
-async function upWith(onStack: OnStack, options: Options, log: Log): Promise<Readonly<Record<string, unknown>>> {
+async function upWith(onStack: OnStack, settings: PulumiSettings): Promise<Readonly<Record<string, unknown>>> {
   const state = await readState(onStack);
-  const taken = await takeOver(onStack, state, options, log);
-  const refresh = taken.inventory && !state.isEmpty ? ["--refresh"] : [];
+  const takesOver = state.isEmpty ? await importFromCluster(onStack, settings) : await hasInventory(state, settings);
+  const refresh = takesOver && !state.isEmpty ? ["--refresh"] : [];
   const up = await onStack(["up", "--yes", "--skip-preview", ...refresh], {
     inherit: true,
-    env: taken.inventory ? adopt : {},
+    env: takesOver ? adopt : {},
   });
   expectSuccess("up", up);
-  const access = keepKubeconfig(await readState(onStack), options.stack);
-  // From now on the CLI's state is the truth; an inventory left behind would tell the direct engine of another stack.
-  if (taken.inventory && access !== undefined)
-    await (await clusterOf(options, log, access)).remove([inventoryIdentity(options.stack)], options.timeoutSeconds);
+  const access = keepKubeconfig(await readState(onStack), settings);
+  if (takesOver && access !== undefined) await forgetInventory(access, settings);
   const outputs = await onStack(["stack", "output", "--json"]);
   expectSuccess("stack output", outputs);
   return JSON.parse(outputs.stdout) as Record<string, unknown>;
@@ -97,65 +89,73 @@ async function readState(onStack: OnStack): Promise<PulumiState> {
   return readPulumiState(exported.stdout);
 }
 
-/** Whether the direct engine was the last to change the stack; if so, an empty state is filled by an import. */
-async function takeOver(
-  onStack: OnStack,
-  state: PulumiState,
-  options: Options,
-  log: Log,
-): Promise<{ inventory: boolean }> {
-  if (!state.isEmpty) {
-    const access = keepKubeconfig(state, options.stack);
-    if (access === undefined) return { inventory: false };
-    const found = await (await clusterOf(options, log, access)).get([inventoryIdentity(options.stack)]).catch(() => []);
-    if (found.length > 0) log("the direct engine changed the stack last: the state is refreshed from the cluster");
-    return { inventory: found.length > 0 };
-  }
-  const session = await openSession(options, log);
+/** Whether the direct engine was the last to change a stack that the CLI knows: its inventory is there then. */
+async function hasInventory(state: PulumiState, settings: PulumiSettings): Promise<boolean> {
+  const access = keepKubeconfig(state, settings);
+  if (access === undefined) return false;
+  const kubectl = await openCluster(await settings.session(), access);
+  // A cluster that cannot be reached now may be one that `up` itself mends.
+  const found = await kubectl.get([inventoryIdentity(settings.stack.stack)]).catch(() => []);
+  if (found.length > 0)
+    settings.log("the direct engine changed the stack last: the state is refreshed from the cluster");
+  return found.length > 0;
+}
+
+/** From now on the CLI's state is the truth; an inventory left behind would tell the direct engine of another stack. */
+async function forgetInventory(access: ClusterAccess, settings: PulumiSettings): Promise<void> {
+  const session = await settings.session();
+  const kubectl = await openCluster(session, access);
+  await kubectl.remove([inventoryIdentity(settings.stack.stack)], session.timeoutSeconds);
+}
+
+/** Fills an empty state with what the direct engine made. Answers whether there was anything. */
+async function importFromCluster(onStack: OnStack, settings: PulumiSettings): Promise<boolean> {
+  const session = await settings.session();
   const { resources, objects, cluster } = await evaluate(session, "preview");
-  if (cluster === undefined) return { inventory: false };
+  if (cluster === undefined) return false;
   const kubectl = await openCluster(session, cluster);
-  const at = inventoryIdentity(options.stack);
-  const live = new LiveObjects(
-    await kubectl.get([at, ...objects.map(({ object }) => identityOf(object))]).catch(() => []),
-  );
-  if (live.find(at) === undefined) return { inventory: false };
+  const inventory = inventoryIdentity(settings.stack.stack);
+  const wanted = objects.map(({ object }) => identityOf(object));
+  const live = new LiveObjects(await kubectl.get([inventory, ...wanted]).catch(() => []));
+  if (live.find(inventory) === undefined) return false;
   const present = objects.filter(({ object }) => live.find(identityOf(object)) !== undefined);
-  const imported = present.map(({ urn, object }) => ({ urn, id: pulumiId(object) }));
-  await importObjects(onStack, makeImportFile(resources, imported), options.stack, log);
-  return { inventory: true };
+  const file = makeImportFile(
+    resources,
+    present.map(({ urn, object }) => ({ urn, id: pulumiId(object) })),
+  );
+  await importObjects(onStack, file, settings);
+  return true;
 }
 
 async function importObjects(
   onStack: OnStack,
-  file: ReturnType<typeof makeImportFile>,
-  stack: string,
-  log: Log,
+  file: ImportFile,
+  { workspace, stack, log }: PulumiSettings,
 ): Promise<void> {
-  const path = join(workspace.stateDir, `${stack}.import.json`);
+  const path = join(workspace.stateDir, `${stack.stack}.import.json`);
   log(`the direct engine made this stack: ${file.resources.length} resources are imported into the Pulumi CLI's state`);
   writePrivate(path, `${JSON.stringify(file, null, 2)}\n`);
   try {
     const flags = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false"];
     const result = await onStack(["import", "--file", path, ...flags]);
-    if (result.code !== 0)
-      log(`the import failed (${lastLines(result.stderr, 1).join("")}); up takes the objects over one by one instead`);
+    if (result.code === 0) return;
+    log(`the import failed (${lastLines(result.stderr, 1).join("")}); up takes the objects over one by one instead`);
   } finally {
     // It holds the kubeconfig.
     rmSync(path, { force: true });
   }
 }
 
-function keepKubeconfig({ kubeconfig, context }: PulumiState, stack: string): ClusterAccess | undefined {
+/** For people, and for the local load balancer: where the direct engine would keep it too. */
+function keepKubeconfig(
+  { kubeconfig, context }: PulumiState,
+  { workspace, stack }: PulumiSettings,
+): ClusterAccess | undefined {
   if (kubeconfig === undefined) return context === undefined ? undefined : { context };
   if (!kubeconfig.includes("\n") && !kubeconfig.trimStart().startsWith("{")) return { kubeconfig, context };
-  const file = kubeconfigFile(workspace, stack);
+  const file = kubeconfigFile(workspace, stack.stack);
   writePrivate(file, kubeconfig);
   return { kubeconfig: file, context };
-}
-
-async function clusterOf(options: Options, log: Log, access: ClusterAccess): Promise<Kubectl> {
-  return openCluster(await openSession(options, log), access);
 }
 
 function expectSuccess(what: string, { code, stderr }: ProcessResult): void {

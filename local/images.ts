@@ -5,7 +5,7 @@ import { imageReference } from "../components/plan/images.ts";
 import { imageCatalog } from "../config/parse.ts";
 import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
-import { run, tryRun } from "./run.ts";
+import { run } from "./run.ts";
 import { binaryPath, ensurePart, partKey, type PartName } from "./toolchain.ts";
 import { dockerHost } from "./tools.ts";
 
@@ -154,9 +154,8 @@ export async function ensureImages(names: readonly string[], log: (line: string)
     const reference = imageReference(catalog, name, mirror);
     const [repository = "", tag = ""] = reference.slice(mirror.length + 1).split(":");
     const key = entry.recipe === undefined ? undefined : recipeKey(entry.recipe, reference);
-    const present = await digestOf(repository, tag);
-    const keyed = await Promise.all([key, "upstream"].map((known) => (known === undefined ? undefined : digestOf(repository, `${known}`))));
-    if (present !== undefined && keyed.includes(present)) continue;
+    const [present, recipeBuilt, pulled] = await Promise.all([tag, key ?? tag, "upstream"].map((each) => digestOf(repository, each)));
+    if (present !== undefined && ((key !== undefined && present === recipeBuilt) || present === pulled)) continue;
 
     const started = Date.now();
     let how: string;

@@ -31,7 +31,7 @@ export class MetricsServer extends pulumi.ComponentResource {
       parent,
     );
     const grants = this.grant(name, account.metadata.name);
-    const deployment = new k8s.apps.v1.Deployment(
+    new k8s.apps.v1.Deployment(
       `${name}-deployment`,
       {
         metadata: { name: "metrics-server", namespace, labels: selector },
@@ -69,7 +69,7 @@ export class MetricsServer extends pulumi.ComponentResource {
           service: { name: service.metadata.name, namespace },
         },
       },
-      { parent: this, dependsOn: [deployment] },
+      { parent: this },
     );
     this.registerOutputs({});
   }
@@ -154,7 +154,7 @@ function podSpec(args: MetricsServerArgs, account: pulumi.Output<string>): k8s.t
         ],
         ports: [{ name: "https", containerPort: securePort, protocol: "TCP" }],
         livenessProbe: { ...probe("/livez"), failureThreshold: 3 },
-        readinessProbe: { ...probe("/readyz"), failureThreshold: 3 },
+        readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 3 },
         resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } },
         securityContext: restrictedContainer,
         volumeMounts: [

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { chooseEngine, describeEngine, type EngineChoice } from "../choose.ts";
 import type { Session } from "../direct/session.ts";
 import { loadStack, workspace } from "../load-stack.ts";
+import type { Pulumi } from "../pulumi-cli.ts";
 import type { Options } from "../options.ts";
 import { readStack, type StackOptions } from "../stack.ts";
 import { readUnavailable } from "../unavailable.ts";
@@ -41,6 +42,18 @@ export async function openSession(options: Options, log: Log): Promise<Session> 
     timeoutSeconds: options.timeoutSeconds,
     log,
   };
+}
+
+/** The Pulumi CLI on the stack that a command is about. */
+export async function openCli(choice: EngineChoice, options: Options, log: Log): Promise<Pulumi> {
+  const { openPulumi } = await import("../pulumi-cli.ts");
+  return openPulumi({
+    program: choice.pulumi ?? "pulumi",
+    workspace,
+    stack: stackOptions(options),
+    session: () => openSession(options, log),
+    log,
+  });
 }
 
 /** Stack outputs for people: `urls.app  http://localhost:9376`. */

@@ -1,5 +1,5 @@
 import { type Options, readOptions } from "../options.ts";
-import { announceEngine, type Log, openSession, outputLines, say } from "./common.ts";
+import { announceEngine, type Log, openCli, openSession, outputLines, say } from "./common.ts";
 
 /** `npm run up`: brings a stack up, and prints its outputs. */
 export async function up(argv: string[]): Promise<number> {
@@ -13,8 +13,7 @@ export async function up(argv: string[]): Promise<number> {
 export async function bringUp(options: Options, log: Log): Promise<Readonly<Record<string, unknown>>> {
   const choice = announceEngine(options, log);
   if (choice.engine === "cli") {
-    const { openPulumi } = await import("../pulumi-cli.ts");
-    return (await openPulumi(choice, options, log)).up();
+    return (await openCli(choice, options, log)).up();
   }
   const { up: direct } = await import("../direct/up.ts");
   return (await direct(await openSession(options, log))).outputs;

@@ -128,7 +128,8 @@ export function showChange({ path, from, to, secret }: FieldChange): string {
     const after = to.split("\n");
     const line = before.findIndex((text, index) => text !== after[index]);
     const at = line === -1 ? before.length : line;
-    return `${path}: line ${at + 1}: ${show(before[at])} → ${show(after[at])} (${before.length} → ${after.length} lines)`;
+    const counts = `${before.length} → ${after.length} lines`;
+    return `${path}: line ${at + 1}: ${show(before[at]?.trim())} → ${show(after[at]?.trim())} (${counts})`;
   }
   return `${path}: ${show(from)} → ${show(to)}`;
 }

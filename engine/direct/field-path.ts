@@ -14,23 +14,26 @@ export function parsePath(path: string): PathPart[] {
 }
 
 /**
- * `wanted` with the fields at a path as they are in `live`; a field that is not there is taken out of `wanted`.
+ * `wanted` with the fields at a path as they are in `live`: a field that only one of the two has comes in or goes out.
  * Nothing is changed in place.
  */
 export function keepLive(wanted: unknown, live: unknown, path: readonly PathPart[]): unknown {
   const [part, ...rest] = path;
   if (part === undefined) return live;
+  if (wanted === undefined) {
+    const value = typeof part === "string" && part !== "*" ? keepLive(undefined, fieldOf(live, part), rest) : undefined;
+    return value === undefined ? undefined : { [part]: value };
+  }
   if (Array.isArray(wanted)) {
     const list = Array.isArray(live) ? (live as unknown[]) : [];
     return wanted.map((item: unknown, index) =>
       part === "*" || part === index ? keepLive(item, list[index], rest) : item,
     );
   }
-  if (typeof wanted !== "object" || wanted === null)
-    return wanted === undefined && rest.length === 0 ? fieldOf(live, part) : wanted;
+  if (typeof wanted !== "object" || wanted === null) return wanted;
   const result: Record<string, unknown> = { ...wanted };
   for (const key of part === "*" ? Object.keys(result) : [String(part)]) {
-    const value = rest.length === 0 ? fieldOf(live, key) : keepLive(result[key], fieldOf(live, key), rest);
+    const value = keepLive(result[key], fieldOf(live, key), rest);
     if (value === undefined) Reflect.deleteProperty(result, key);
     else result[key] = value;
   }

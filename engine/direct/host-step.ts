@@ -120,7 +120,7 @@ export class HostStepMaker {
 function readScript(resource: Registration): StepScript {
   const { create, update, stdin, environment, triggers } = resource.inputs;
   if (typeof create !== "string") throw new Error(`host step "${resource.name}" has no create script; give it one`);
-  for (const key of Object.keys((environment ?? {}))) {
+  for (const key of Object.keys(environment ?? {})) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
       throw new Error(`host step "${resource.name}" sets the variable "${key}", which no shell accepts; rename it`);
   }

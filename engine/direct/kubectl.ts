@@ -216,8 +216,14 @@ function warnings({ stderr }: ProcessResult): string[] {
   return [...new Set(stderr.split("\n").filter((line) => line.startsWith("Warning: ")))];
 }
 
+/** One line for each error: what is indented goes on with the line before. */
 function errorLines(stderr: string): string[] {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^([EWI]\d{4} |Warning: )/.test(line));
+  const said = stderr.split("\n").filter((line) => line.trim() !== "" && !/^([EWI]\d{4} |Warning: )/.test(line));
+  const lines: string[] = [];
+  for (const line of said) {
+    if (/^\s/.test(line) && lines.length > 0) lines.push(`${lines.pop() ?? ""} ${line.trim()}`);
+    else lines.push(line.trim());
+  }
   return lines.length === 0 ? ["kubectl ended with an error and said nothing"] : lines;
 }
 
@@ -239,7 +245,7 @@ function unreachable(said: string, access: ClusterAccess): Error | undefined {
     );
   }
   const network =
-    /dial tcp ([^:\s]+:\d+|\[[^\]]+\]:\d+)?.*?(connection refused|i\/o timeout|no route to host|no such host|network is unreachable)|(Client\.Timeout|net\/http: TLS handshake timeout|context deadline exceeded|unexpected EOF|connection reset by peer|the server was unable to return a response|apiserver not ready|the server is currently unable to handle the request)/.exec(
+    /dial tcp:? (?:lookup )?([^:\s]+:\d+|\[[^\]]+\]:\d+)?.*?(connection refused|i\/o timeout|no route to host|no such host|network is unreachable)|(Client\.Timeout|net\/http: TLS handshake timeout|context deadline exceeded|unexpected EOF|connection reset by peer|the server was unable to return a response|apiserver not ready|the server is currently unable to handle the request)/.exec(
       said,
     );
   if (network === null) return undefined;

@@ -160,17 +160,13 @@ function toObject(resource: Registration): KubeObject {
 
 /** `stringData` is write-only: under server-side apply, a key that leaves it would stay in the Secret. */
 function storedSecret(object: KubeObject): KubeObject {
-  const { stringData, ...rest } = object;
-  if (typeof stringData !== "object" || stringData === null) return object;
-  const encoded = (Object.entries(stringData) as [string, unknown][]).map(([key, value]) => [
+  const { stringData, data, ...rest } = object as KubeObject & { stringData?: Record<string, unknown>; data?: object };
+  if (stringData === undefined) return object;
+  const encoded = Object.entries(stringData).map(([key, value]) => [
     key,
     value === unknown ? unknown : Buffer.from(String(value)).toString("base64"),
   ]);
-  const data: Record<string, unknown> = {
-    ...(rest["data"] as Record<string, unknown> | undefined),
-    ...Object.fromEntries(encoded),
-  };
-  return { ...rest, metadata: object.metadata, apiVersion: object.apiVersion, kind: object.kind, data };
+  return { ...rest, data: { ...data, ...(Object.fromEntries(encoded) as object) } };
 }
 
 export function hasUnknowns(object: KubeObject): boolean {

@@ -1,15 +1,15 @@
 import { count } from "../words.ts";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { toYaml } from "./manifest.ts";
+import { toManifest } from "./manifest.ts";
 import type { Outcome, ResourceMakers } from "./monitor.ts";
 import { collectObjects, describe, type DesiredObject, identityOf } from "./objects.ts";
 import { type Registration, unknown } from "./registration.ts";
 import { evaluateWith, type Session } from "./session.ts";
 import { planWaves } from "./waves.ts";
 
-/** Lists the files of a render, so that the next one knows which are ours. */
-const marker = ".quorum-render.json";
+/** Lists the files of a render, so that the next one knows which are ours. No .json: kubectl would apply it with the rest. */
+const marker = ".quorum-render";
 const zeroDigest = `sha256:${"0".repeat(64)}`;
 
 /**
@@ -34,7 +34,7 @@ export async function render(session: Pick<Session, "config" | "program" | "log"
     join(folder, marker),
     `${JSON.stringify({ stack: session.config.stack, files: [...files.keys()] }, null, 2)}\n`,
   );
-  for (const [name, desired] of files) writeFileSync(join(folder, name), toYaml(withPlaceholders(desired)));
+  for (const [name, desired] of files) writeFileSync(join(folder, name), toManifest(withPlaceholders(desired)));
   session.log(`${count(objects.length, "object")} rendered to ${out}`);
 }
 
@@ -50,14 +50,14 @@ const placeholders: ResourceMakers = {
     Promise.resolve({ id: resource.name, outputs: { stdout: `unset:${resource.name}`, stderr: "" } }),
 };
 
-function withPlaceholders({ object }: DesiredObject): unknown {
+function withPlaceholders({ object }: DesiredObject): Record<string, unknown> {
   const fill = (value: unknown, path: string): unknown => {
     if (value === unknown) return `unset:${path}`;
     if (Array.isArray(value)) return value.map((item, index) => fill(item, `${path}.${index}`));
     if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, `${path}.${key}`)]));
   };
-  return fill(object, describe(identityOf(object)).replaceAll(" ", "/"));
+  return fill(object, describe(identityOf(object)).replaceAll(" ", "/")) as Record<string, unknown>;
 }
 
 function fileName({ object }: DesiredObject, number: string): string {

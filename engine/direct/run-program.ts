@@ -28,27 +28,42 @@ export async function runProgram(run: ProgramRun): Promise<void> {
   const program = async () => {
     await runtime.runInPulumiStack(() => import(module) as Promise<Record<string, unknown>>);
     await runtime.disconnect();
+    // Node reports unhandled rejections only once nothing else is left to do in this turn.
+    await new Promise((resolve) => setImmediate(resolve));
   };
+  // The SDK takes a stack trace for every promise it makes, which costs a quarter of a large program's time.
+  const { stackTraceLimit } = Error;
+  if (process.env["QUORUM_DEBUG"] !== "1") Error.stackTraceLimit = 0;
   try {
     await Promise.race([program(), run.monitor.failure, stray.first]);
   } catch (error) {
     await run.monitor.settle();
+    stray.stopLater();
     throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
   stray.stop();
 }
 
+/** gRPC's code for a call that was given up: such an error only follows one that the monitor has reported itself. */
+const cancelled = 1;
+const echoMilliseconds = 1000;
+
 /**
  * A promise that rejects with the first rejection that nobody handles: how the SDK reports an error inside `apply`.
- * One error surfaces there several times, so after a failure it goes on listening, and the rest is ignored.
+ * One error surfaces there several times, so after a failure its echoes are caught for a while, and ignored.
  */
-function strayRejections(): { first: Promise<never>; stop: () => void } {
+function strayRejections(): { first: Promise<never>; stop: () => void; stopLater: () => void } {
   let report!: (error: unknown) => void;
   const first = new Promise<never>((_, reject) => {
     report = reject;
   });
   first.catch(() => undefined);
-  const listener = (error: unknown) => report(error);
+  const listener = (error: unknown) => {
+    if ((error as { code?: unknown } | undefined)?.code !== cancelled) report(error);
+  };
   process.on("unhandledRejection", listener);
-  return { first, stop: () => process.removeListener("unhandledRejection", listener) };
+  const stop = () => void process.removeListener("unhandledRejection", listener);
+  return { first, stop, stopLater: () => void setTimeout(stop, echoMilliseconds).unref() };
 }

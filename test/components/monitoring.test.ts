@@ -149,6 +149,6 @@ describe("MetricsServer", () => {
       metadata: { name: "v1beta1.metrics.k8s.io" },
       spec: { service: { name: "metrics-server", namespace: "kube-system" } },
     });
-    expect(recording.get("metrics-server-api").dependencies).toContain(recording.get("metrics-server-deployment").urn);
+    expect(recording.get("metrics-server-api").dependencies).toContain(recording.get("metrics-server-service").urn);
   });
 });

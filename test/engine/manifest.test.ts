@@ -101,7 +101,7 @@ spec:
         const object = { apiVersion: "v1", kind: "Thing", value };
         expect(parse(toManifest(object), { version })).toEqual(object);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 });

@@ -4,10 +4,11 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { makeImportFile } from "../../engine/import-file.ts";
+import { openPulumi } from "../../engine/pulumi-cli.ts";
 import { preparePulumiProject } from "../../engine/pulumi-project.ts";
 import { readPulumiState } from "../../engine/pulumi-state.ts";
 import { kubernetes, object, registration } from "./objects.ts";
-import { temporaryFolder, temporaryWorkspace } from "./programs.ts";
+import { fakeProgram, temporaryFolder, temporaryWorkspace } from "./programs.ts";
 
 const files = {
   "Pulumi.yaml": "name: quorum\nruntime:\n  name: nodejs\n  options: {typescript: false}\nmain: index.ts\n",
@@ -187,5 +188,133 @@ describe("the import file", () => {
   test("leaves out what the cluster does not have, and the parents of that alone", () => {
     const file = makeImportFile(resources, [{ urn: "urn:space", id: "apps" }]);
     expect(file.resources.map(({ logicalName }) => logicalName)).toEqual(["apps"]);
+  });
+});
+
+describe("up by the Pulumi CLI", () => {
+  const sig = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+  const full = JSON.stringify({
+    deployment: {
+      resources: [
+        { urn: "u", type: "kubernetes:core/v1:ConfigMap" },
+        {
+          urn: "p",
+          type: "pulumi:providers:kubernetes",
+          inputs: { kubeconfig: { ...sig, plaintext: '"apiVersion: v1\\nkind: Config\\n"' } },
+        },
+      ],
+    },
+  });
+
+  /** A pulumi that notes its calls and answers from files, and a kubectl that has the given objects. */
+  async function openOn(options: { exports: string[]; live: object[]; importFails?: boolean }) {
+    const workspace = temporaryWorkspace({ ...files, "Pulumi.dev.yaml": "config:\n  quorum:token: {secure: x}\n" });
+    options.exports.forEach((text, index) => writeFileSync(join(workspace.stateDir, `export-${index}`), text));
+    const pulumi = fakeProgram(
+      "pulumi",
+      `cd ${workspace.stateDir}
+echo "$*|$PULUMI_K8S_UPSERT_EXISTING_OBJECTS|$PULUMI_K8S_ENABLE_PATCH_FORCE" >>calls
+case "$1 $2" in
+  "stack init") echo "error: stack 'dev' already exists" >&2; exit 255;;
+  "config set") cat >secret;;
+  "stack export") n=$(cat exported 2>/dev/null || echo 0); echo $((n + 1)) >exported; cat export-$n;;
+  "stack output") echo '{"urls": {"app": "u"}}';;
+  "import --file") cp "$3" imported; ${options.importFails === true ? "echo 'error: no such provider' >&2; exit 1" : "true"};;
+esac`,
+    );
+    const kubectl = fakeProgram(
+      "kubectl",
+      `echo "$*" >>${workspace.stateDir}/kubectl; cat >/dev/null; echo '${JSON.stringify({ kind: "List", items: options.live })}'`,
+    );
+    const lines: string[] = [];
+    const session = {
+      workspace,
+      config: {
+        project: "quorum",
+        stack: "dev",
+        values: { "quorum:context": "kind", "quorum:objects": JSON.stringify(wanted) },
+        secretKeys: [],
+      },
+      program: join(import.meta.dirname, "fixtures/generic.ts"),
+      tools: { kubectl: () => Promise.resolve(kubectl), docker: () => Promise.reject(new Error("no Docker here")) },
+      timeoutSeconds: 5,
+      log: (line: string) => lines.push(line),
+    };
+    const settings = {
+      program: pulumi,
+      workspace,
+      stack: { stack: "dev", env: secret },
+      session: () => Promise.resolve(session),
+      log: session.log,
+    };
+    const cli = await openPulumi(settings);
+    const read = (name: string) => readFileSync(join(workspace.stateDir, name), "utf8");
+    return { cli, lines, read, calls: () => read("calls").trim().split("\n"), workspace };
+  }
+
+  const wanted = [
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "here", namespace: "apps" } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "new", namespace: "apps" } },
+  ];
+  const inventory = object("ConfigMap", "quorum-inventory-dev", { namespace: "quorum-system" });
+  const here = object("ConfigMap", "here", { namespace: "apps" });
+
+  test("makes the stack, sets its secrets without showing them, and keeps the kubeconfig", async () => {
+    const { cli, calls, read, workspace } = await openOn({ exports: [full, full], live: [] });
+    expect(await cli.up()).toEqual({ urls: { app: "u" } });
+    expect(calls()).toEqual([
+      "stack init dev --no-select --non-interactive||true",
+      "config set --secret --path quorum:token --stack dev --non-interactive||true",
+      "stack export --show-secrets --stack dev --non-interactive||true",
+      "up --yes --skip-preview --stack dev --non-interactive||true",
+      "stack export --show-secrets --stack dev --non-interactive||true",
+      "stack output --json --stack dev --non-interactive||true",
+    ]);
+    expect(read("secret")).toBe("hush");
+    expect(read("dev.kubeconfig")).toBe("apiVersion: v1\nkind: Config\n");
+    expect(statSync(join(workspace.stateDir, "dev.kubeconfig")).mode & 0o777).toBe(0o600);
+  });
+
+  test("imports what the direct engine made into an empty state, and takes its inventory away afterwards", async () => {
+    const { cli, calls, read, lines, workspace } = await openOn({ exports: ["{}", full], live: [inventory, here] });
+    await cli.up();
+    expect(lines[0]).toMatch(/the direct engine made this stack: 1 resources are imported/);
+    const imported = JSON.parse(read("imported")) as { resources: { logicalName: string; id?: string }[] };
+    expect(imported.resources.map(({ logicalName, id }) => [logicalName, id])).toEqual([
+      ["configmap-here", "apps/here"],
+    ]);
+    expect(calls().find((line) => line.startsWith("import"))).toMatch(
+      /--yes --skip-preview --protect=false --generate-code=false --stack dev/,
+    );
+    expect(calls().find((line) => line.startsWith("up"))).toBe(
+      "up --yes --skip-preview --stack dev --non-interactive|true|true",
+    );
+    expect(read("kubectl")).toMatch(/--kubeconfig .*dev\.kubeconfig .*delete -f -/);
+    expect(existsSync(join(workspace.stateDir, "dev.import.json"))).toBe(false);
+  });
+
+  test("goes on when the import fails: the objects are taken over one by one", async () => {
+    const { cli, calls, lines } = await openOn({ exports: ["{}", full], live: [inventory, here], importFails: true });
+    await cli.up();
+    expect(lines.join("\n")).toContain("the import failed (error: no such provider)");
+    expect(calls().some((line) => line.startsWith("up ") && line.endsWith("|true|true"))).toBe(true);
+  });
+
+  test("refreshes a state that the direct engine has overtaken", async () => {
+    const { cli, calls } = await openOn({ exports: [full, full], live: [inventory] });
+    await cli.up();
+    expect(calls().find((line) => line.startsWith("up"))).toBe(
+      "up --yes --skip-preview --refresh --stack dev --non-interactive|true|true",
+    );
+  });
+
+  test("down leaves what is protected; preview can speak to programs", async () => {
+    const { cli, calls } = await openOn({ exports: [], live: [] });
+    await cli.preview(true);
+    await cli.down();
+    expect(calls().slice(2)).toEqual([
+      "preview --json --stack dev --non-interactive||true",
+      "destroy --yes --skip-preview --exclude-protected --stack dev --non-interactive||true",
+    ]);
   });
 });
