@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Workspace } from "./files.ts";
@@ -22,7 +22,7 @@ export function takeLock(workspace: Workspace, stack: string): () => void {
   const file = join(workspace.stateDir, `${stack}.lock`);
   const content = JSON.stringify({
     pid: process.pid,
-    began: beginning(process.pid),
+    began: processBeginning(process.pid),
     since: new Date().toISOString(),
   } satisfies Holder);
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -54,7 +54,9 @@ export function identityIsDead(identity: string): boolean {
   return host === hostname() && pid !== undefined && !processLives(Number(pid));
 }
 
+/** Whether a process still runs; one that has ended and only waits for its parent to notice does not. */
 export function processLives(pid: number): boolean {
+  if (existsSync("/proc/self/stat")) return processBeginning(pid) !== undefined;
   try {
     process.kill(pid, 0);
     return true;
@@ -64,7 +66,7 @@ export function processLives(pid: number): boolean {
 }
 
 function lives(holder: Holder): boolean {
-  return processLives(holder.pid) && (holder.began === undefined || holder.began === beginning(holder.pid));
+  return processLives(holder.pid) && (holder.began === undefined || holder.began === processBeginning(holder.pid));
 }
 
 function readHolder(file: string): Holder | undefined {
@@ -76,12 +78,16 @@ function readHolder(file: string): Holder | undefined {
   }
 }
 
-function beginning(pid: number): string | undefined {
+/**
+ * When a process that runs began, in the kernel's ticks since boot: tells it from a later one with the same number.
+ * Undefined when it has ended, and where there is no /proc, as outside of Linux.
+ */
+export function processBeginning(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return /^[ZX]$/.test(fields[0] ?? "") ? undefined : fields[19];
   } catch {
-    // Only Linux has /proc; elsewhere the number alone must do.
     return undefined;
   }
 }

@@ -22,7 +22,8 @@ export async function main(argv: string[]): Promise<number> {
       const needs = localNeeds(loadStack(values.stack), values.stack);
       await ensureLocal(needs, console.log);
       const kubeconfig = join(stateDir, `${values.stack}.kubeconfig`);
-      if (existsSync(kubeconfig)) await startLoadBalancer({ kubeconfig, addresses: needs.hosts.map((host) => host.address) }, console.log);
+      if (existsSync(kubeconfig))
+        await startLoadBalancer({ kubeconfig, addresses: needs.hosts.map((host) => host.address) }, console.log);
       console.log("hosts are ready; npm run up brings the stack up on them");
       return 0;
     }
@@ -37,7 +38,9 @@ export async function main(argv: string[]): Promise<number> {
     case "status":
       return printStatus(values.json);
     default:
-      throw new Error(`local is asked for ${action === undefined ? "nothing" : `"${action}"`}, but it knows start, stop, status and reset; ${usage}`);
+      throw new Error(
+        `local is asked for ${action === undefined ? "nothing" : `"${action}"`}, but it knows start, stop, status and reset; ${usage}`,
+      );
   }
 }
 

@@ -2,13 +2,32 @@ import { existsSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { removeDocker } from "./docker.ts";
-import { ensureBridge, gatewayOf, madeHosts, refuseForeignBridge, removeBridge, removeHost, startHost, stopHost, type LocalHost } from "./hosts.ts";
+import {
+  ensureBridge,
+  gatewayOf,
+  madeHosts,
+  refuseForeignBridge,
+  removeBridge,
+  removeHost,
+  startHost,
+  stopHost,
+  type LocalHost,
+} from "./hosts.ts";
 import { ensureImages } from "./images.ts";
 import { ensurePackages, findProgram } from "./packages.ts";
 import { root, stateDir } from "./paths.ts";
 import { timed } from "./phases.ts";
 import { registryPort, startRegistry, startRegistryForHosts } from "./registry.ts";
-import { logFile, logTail, serviceListens, servicePid, serviceState, startService, stopService, type ServiceState } from "./service.ts";
+import {
+  logFile,
+  logTail,
+  serviceListens,
+  servicePid,
+  serviceState,
+  startService,
+  stopService,
+  type ServiceState,
+} from "./service.ts";
 import { ensurePart } from "./toolchain.ts";
 
 export interface LocalNeeds {
@@ -50,7 +69,8 @@ function refuseUnfitMachine(): void {
     hasNamespaces: existsSync("/proc/self/ns/net"),
     hasGo: findProgram("go") !== undefined,
   });
-  if (reasons.length > 0) throw new Error(`this machine cannot run the local cluster: ${reasons.join("; ")}; mend that, ${ownCluster}`);
+  if (reasons.length > 0)
+    throw new Error(`this machine cannot run the local cluster: ${reasons.join("; ")}; mend that, ${ownCluster}`);
 }
 
 function portIsFree(port: number): Promise<boolean> {
@@ -104,7 +124,10 @@ export async function ensureLocal(needs: LocalNeeds, log: Log): Promise<{ unavai
 }
 
 /** Forwards the loopback ports of the cluster's LoadBalancer Services. */
-export async function startLoadBalancer(target: { kubeconfig: string; addresses: readonly string[] }, log: Log): Promise<void> {
+export async function startLoadBalancer(
+  target: { kubeconfig: string; addresses: readonly string[] },
+  log: Log,
+): Promise<void> {
   const started = await startService({
     name: loadBalancer,
     command: process.execPath,

@@ -34,7 +34,11 @@ export async function startDocker(): Promise<void> {
     ],
     ready: async () =>
       existsSync(dockerSocket) &&
-      (await tryRun("docker", ["version", "--format", "{{.Server.Version}}"], { env: { DOCKER_HOST: `unix://${dockerSocket}` } })).code === 0,
+      (
+        await tryRun("docker", ["version", "--format", "{{.Server.Version}}"], {
+          env: { DOCKER_HOST: `unix://${dockerSocket}` },
+        })
+      ).code === 0,
   });
 }
 

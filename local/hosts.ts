@@ -37,7 +37,8 @@ const linkNames = (host: LocalHost) => {
   return { outside: `q-out-${last}`, inside: `q-in-${last}` };
 };
 
-export const gatewayOf = (hosts: readonly LocalHost[]) => `${(hosts[0]?.address ?? "10.210.0.1").split(".").slice(0, 3).join(".")}.1`;
+export const gatewayOf = (hosts: readonly LocalHost[]) =>
+  `${(hosts[0]?.address ?? "10.210.0.1").split(".").slice(0, 3).join(".")}.1`;
 
 async function linkExists(name: string): Promise<boolean> {
   return (await tryRun("ip", ["link", "show", name])).code === 0;
@@ -55,7 +56,9 @@ export async function refuseForeignBridge(): Promise<void> {
   const owner = await bridgeOwner();
   if (owner === undefined || owner === root) return;
   if (owner !== "" && existsSync(join(owner, ".quorum"))) {
-    throw new Error(`the local hosts of this machine belong to another checkout, ${owner}; run \`npm run local -- reset\` there first`);
+    throw new Error(
+      `the local hosts of this machine belong to another checkout, ${owner}; run \`npm run local -- reset\` there first`,
+    );
   }
   // The checkout that made it is gone, and with it whatever could have removed it.
   await run("ip", ["link", "delete", bridge]);
@@ -75,7 +78,8 @@ export async function ensureBridge(network: HostNetwork): Promise<void> {
   await run("ip", ["link", "set", bridge, "up"]);
   // Docker sets the policy of FORWARD to DROP; between our own hosts packets must pass.
   for (const rule of forwardRules) {
-    if ((await tryRun("iptables", ["-w", "-C", "FORWARD", ...rule])).code !== 0) await run("iptables", ["-w", "-I", "FORWARD", ...rule]);
+    if ((await tryRun("iptables", ["-w", "-C", "FORWARD", ...rule])).code !== 0)
+      await run("iptables", ["-w", "-I", "FORWARD", ...rule]);
   }
 }
 
@@ -83,7 +87,10 @@ export async function ensureBridge(network: HostNetwork): Promise<void> {
 function cgroupHierarchies(type = "cgroup"): string[] {
   if (existsSync(join(cgroupRoot, "cgroup.controllers"))) return [cgroupRoot];
   const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  return mounts.map((line) => line.split(" ")).filter((f) => f[2] === type).flatMap((f) => (f[1] === undefined ? [] : [f[1]]));
+  return mounts
+    .map((line) => line.split(" "))
+    .filter((f) => f[2] === type)
+    .flatMap((f) => (f[1] === undefined ? [] : [f[1]]));
 }
 
 /** Makes the host's cgroup in every hierarchy. @returns the folders a process is to be put into. */
@@ -94,7 +101,11 @@ function makeCgroups(name: string): string[] {
       const folder = ensureDir(join(parent, level));
       for (const file of ["cpuset.cpus", "cpuset.mems"]) {
         // In v1 a new cpuset is empty, and nothing can be put into it before it has processors and memory.
-        if (hierarchy !== cgroupRoot && existsSync(join(folder, file)) && readFileSync(join(folder, file), "utf8").trim() === "") {
+        if (
+          hierarchy !== cgroupRoot &&
+          existsSync(join(folder, file)) &&
+          readFileSync(join(folder, file), "utf8").trim() === ""
+        ) {
           writeFileSync(join(folder, file), readFileSync(join(parent, file), "utf8"));
         }
       }
@@ -116,7 +127,9 @@ function makeCgroups(name: string): string[] {
 }
 
 function subfolders(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(folder, entry.name));
 }
 
 /** Where runc may have made cgroups for the host's pods: beside ours, the unified hierarchy that some v1 machines mount too. */
@@ -128,7 +141,8 @@ function hostProcesses(name: string): number[] {
   const visit = (folder: string) => {
     if (!existsSync(folder)) return;
     try {
-      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n")) if (line !== "") found.add(Number(line));
+      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n"))
+        if (line !== "") found.add(Number(line));
       subfolders(folder).forEach(visit);
     } catch {
       // The cgroup went away while it was read: its processes are gone too.
@@ -213,7 +227,10 @@ function writeHostFiles(host: LocalHost, hosts: readonly LocalHost[], network: H
     ].join("\n"),
   );
   const registry = `http://${network.gateway}:${registryPort}`;
-  put(`containerd/certs.d/localhost:${registryPort}/hosts.toml`, `server = "${registry}"\n[host."${registry}"]\n  capabilities = ["pull", "resolve"]\n`);
+  put(
+    `containerd/certs.d/localhost:${registryPort}/hosts.toml`,
+    `server = "${registry}"\n[host."${registry}"]\n  capabilities = ["pull", "resolve"]\n`,
+  );
 
   const bin = ensureDir(join(hostDir(host.name), "bin"));
   const binaries: [PartName, string][] = [
@@ -267,7 +284,10 @@ function answers(address: string, port: number): Promise<boolean> {
       socket.destroy();
       resolve(value);
     };
-    socket.once("data", () => end(true)).once("error", () => end(false)).once("timeout", () => end(false));
+    socket
+      .once("data", () => end(true))
+      .once("error", () => end(false))
+      .once("timeout", () => end(false));
   });
 }
 
@@ -290,7 +310,8 @@ export async function startHost(host: LocalHost, hosts: readonly LocalHost[], ne
       ...["unshare", "--mount", "--uts", "--propagation", "private"],
       ...["/bin/bash", join(hostDir(host.name), "boot.sh"), host.name, hostDir(host.name)],
     ],
-    ready: async () => (await answers(host.address, 22)) && existsSync(join(hostDir(host.name), "var-lib", "containerd")),
+    ready: async () =>
+      (await answers(host.address, 22)) && existsSync(join(hostDir(host.name), "var-lib", "containerd")),
   });
 }
 
@@ -308,7 +329,9 @@ async function endHostProcesses(name: string): Promise<void> {
     }
     await sleep(100);
   }
-  throw new Error(`processes of host ${name} do not end: ${hostProcesses(name).join(", ")}; see what holds them with ps`);
+  throw new Error(
+    `processes of host ${name} do not end: ${hostProcesses(name).join(", ")}; see what holds them with ps`,
+  );
 }
 
 /** Stops the host as a power cut would; its disks stay. */

@@ -59,7 +59,15 @@ const recipes: Record<string, Recipe> = {
     prepare: async (folder) => {
       copyFileSync(process.execPath, join(folder, "node"));
       copyFileSync(machineAuthorities, join(folder, "ca-certificates.crt"));
-      await run("npm", ["install", "--global", "--no-audit", "--no-fund", "--prefix", join(folder, "npm"), `npm@${npmVersion}`]);
+      await run("npm", [
+        "install",
+        "--global",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        join(folder, "npm"),
+        `npm@${npmVersion}`,
+      ]);
     },
   },
 };
@@ -98,9 +106,19 @@ function canReach(image: string): Promise<boolean> {
 
 function recipeKey(name: string, reference: string): string {
   const recipe = recipes[name];
-  if (recipe === undefined) throw new Error(`data/images.yaml names the recipe "${name}", but local/images.ts has none; use one of ${Object.keys(recipes).join(", ")}`);
+  if (recipe === undefined)
+    throw new Error(
+      `data/images.yaml names the recipe "${name}", but local/images.ts has none; use one of ${Object.keys(recipes).join(", ")}`,
+    );
   const dockerfile = readFileSync(join(root, "local", "images", name, "Dockerfile"), "utf8");
-  const parts = [reference, dockerfile, recipe.part === undefined ? "" : partKey(recipe.part), recipe.debian, recipe.depends?.(), process.arch];
+  const parts = [
+    reference,
+    dockerfile,
+    recipe.part === undefined ? "" : partKey(recipe.part),
+    recipe.debian,
+    recipe.depends?.(),
+    process.arch,
+  ];
   return `recipe-${hashOf(JSON.stringify(parts))}`;
 }
 
@@ -113,7 +131,11 @@ async function debianRootfs(packages: readonly string[], log: (line: string) => 
   const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
   const options = excluded.map((path) => `--dpkgopt=path-exclude=${path}`);
   const made = `${target}.making`;
-  await run("mmdebstrap", ["--variant=minbase", ...options, `--include=${packages.join(",")}`, "--format=tar", debianSuite, made], { logFile });
+  await run(
+    "mmdebstrap",
+    ["--variant=minbase", ...options, `--include=${packages.join(",")}`, "--format=tar", debianSuite, made],
+    { logFile },
+  );
   renameSync(made, target);
   return target;
 }
@@ -125,7 +147,8 @@ async function buildByRecipe(name: string, references: readonly string[], log: (
   const folder = mkdtempSync(join(ensureDir(join(stateDir, "build")), `${name}-`));
   try {
     copyFileSync(join(root, "local", "images", name, "Dockerfile"), join(folder, "Dockerfile"));
-    if (part !== undefined) for (const binary of recipe.binaries ?? []) copyFileSync(binaryPath(part, binary), join(folder, binary));
+    if (part !== undefined)
+      for (const binary of recipe.binaries ?? []) copyFileSync(binaryPath(part, binary), join(folder, binary));
     if (recipe.debian !== undefined) copyFileSync(await debianRootfs(recipe.debian, log), join(folder, "rootfs.tar"));
     await recipe.prepare?.(folder);
     const tags = references.flatMap((reference) => ["--tag", reference]);
@@ -138,7 +161,10 @@ async function buildByRecipe(name: string, references: readonly string[], log: (
 async function docker(args: readonly string[]): Promise<void> {
   const host = await dockerHost();
   const logFile = join(ensureDir(join(stateDir, "logs")), "images.log");
-  await run("docker", args, { logFile, env: { DOCKER_BUILDKIT: "0", ...(host === undefined ? {} : { DOCKER_HOST: host }) } });
+  await run("docker", args, {
+    logFile,
+    env: { DOCKER_BUILDKIT: "0", ...(host === undefined ? {} : { DOCKER_HOST: host }) },
+  });
 }
 
 /**
@@ -154,7 +180,9 @@ export async function ensureImages(names: readonly string[], log: (line: string)
     const reference = imageReference(catalog, name, mirror);
     const [repository = "", tag = ""] = reference.slice(mirror.length + 1).split(":");
     const key = entry.recipe === undefined ? undefined : recipeKey(entry.recipe, reference);
-    const [present, recipeBuilt, pulled] = await Promise.all([tag, key ?? tag, "upstream"].map((each) => digestOf(repository, each)));
+    const [present, recipeBuilt, pulled] = await Promise.all(
+      [tag, key ?? tag, "upstream"].map((each) => digestOf(repository, each)),
+    );
     if (present !== undefined && ((key !== undefined && present === recipeBuilt) || present === pulled)) continue;
 
     const started = Date.now();

@@ -8,13 +8,20 @@ import { parse } from "yaml";
 
 interface Service {
   readonly metadata: { readonly namespace: string; readonly name: string };
-  readonly spec: { readonly type: string; readonly ports: readonly { readonly port: number; readonly nodePort?: number; readonly protocol?: string }[] };
+  readonly spec: {
+    readonly type: string;
+    readonly ports: readonly { readonly port: number; readonly nodePort?: number; readonly protocol?: string }[];
+  };
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } };
 }
 
 interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: { readonly server: string; readonly "certificate-authority-data": string } }[];
-  readonly users: readonly { readonly user: { readonly "client-certificate-data": string; readonly "client-key-data": string } }[];
+  readonly clusters: readonly {
+    readonly cluster: { readonly server: string; readonly "certificate-authority-data": string };
+  }[];
+  readonly users: readonly {
+    readonly user: { readonly "client-certificate-data": string; readonly "client-key-data": string };
+  }[];
 }
 
 const [kubeconfigFile = "", ...addresses] = process.argv.slice(2);
@@ -42,7 +49,9 @@ function call<T>(method: string, path: string, body?: unknown): Promise<T> {
         let text = "";
         answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
         answer.on("end", () =>
-          answer.statusCode === 200 ? resolve(JSON.parse(text) as T) : reject(new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 200)}`)),
+          answer.statusCode === 200
+            ? resolve(JSON.parse(text) as T)
+            : reject(new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 200)}`)),
         );
       },
     );
@@ -71,7 +80,10 @@ function listen(port: number, nodePort: number): void {
         upstream.once("connect", () => {
           upstream.setTimeout(0);
           upstream.removeAllListeners("error");
-          for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+          for (const [from, to] of [
+            [client, upstream],
+            [upstream, client],
+          ] as const) {
             from.pipe(to);
             from.on("error", () => to.destroy());
             from.on("close", () => to.destroy());
@@ -88,7 +100,9 @@ function listen(port: number, nodePort: number): void {
     console.error(`port ${port}: ${error.message}`);
     listeners.delete(port);
   });
-  listener.server.listen(port, loopback, () => console.log(`port ${port}: forwarded to node port ${nodePort} of ${addresses.join(", ")}`));
+  listener.server.listen(port, loopback, () =>
+    console.log(`port ${port}: forwarded to node port ${nodePort} of ${addresses.join(", ")}`),
+  );
   listeners.set(port, listener);
 }
 

@@ -57,5 +57,6 @@ export async function ensurePackages(log: (line: string) => void): Promise<void>
   if (update.code !== 0) log(`  apt-get update failed (${logFile}); trying with the lists that are here`);
   await run("apt-get", ["install", "-y", "--no-install-recommends", ...missing], { logFile, env });
   const still = missingPackages();
-  if (still.length > 0) throw new Error(`apt-get installed its packages, but ${still.join(", ")} is still missing; see ${logFile}`);
+  if (still.length > 0)
+    throw new Error(`apt-get installed its packages, but ${still.join(", ")} is still missing; see ${logFile}`);
 }

@@ -1,8 +1,18 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureDir, stateDir } from "./paths.ts";
+import { processBeginning, processLives } from "../engine/lock.ts";
 import { lastLines } from "../engine/process.ts";
 
 /** A process of `local/` that outlives the command which started it. */
@@ -21,23 +31,13 @@ export type ServiceState = "running" | "died" | "stopped";
 
 interface ProcessRecord {
   readonly pid: number;
-  /** Clock ticks since boot: tells a process from a later one with the same id. */
-  readonly startTicks: string;
+  /** When it began, or "gone" when it ended at once. */
+  readonly began: string;
   readonly commandLine: string;
 }
 
 const recordFile = (name: string) => join(ensureDir(join(stateDir, "services")), `${name}.json`);
 export const logFile = (name: string) => join(ensureDir(join(stateDir, "logs")), `${name}.log`);
-
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
 
 function readRecord(name: string): ProcessRecord | undefined {
   if (!existsSync(recordFile(name))) return undefined;
@@ -51,7 +51,7 @@ function readRecord(name: string): ProcessRecord | undefined {
 /** The id of the service's process while it runs. */
 export function servicePid(name: string): number | undefined {
   const record = readRecord(name);
-  return record !== undefined && startTicks(record.pid) === record.startTicks ? record.pid : undefined;
+  return record !== undefined && processBeginning(record.pid) === record.began ? record.pid : undefined;
 }
 
 export function serviceState(name: string): ServiceState {
@@ -111,17 +111,20 @@ export async function startService(service: Service): Promise<boolean> {
       child.once("error", resolve);
       child.once("spawn", () => resolve(undefined));
     });
-    if (failure !== undefined || child.pid === undefined) throw new Error(`${service.name} could not be started: ${failure?.message}`);
+    if (failure !== undefined || child.pid === undefined)
+      throw new Error(`${service.name} could not be started: ${failure?.message}`);
     child.unref();
     pid = child.pid;
     // A process that is gone already is recorded too, so that its death shows.
-    const record: ProcessRecord = { pid, startTicks: startTicks(pid) ?? "gone", commandLine };
+    const record: ProcessRecord = { pid, began: processBeginning(pid) ?? "gone", commandLine };
     writeFileSync(recordFile(service.name), JSON.stringify(record));
   }
   const deadline = Date.now() + (service.readySeconds ?? 30) * 1000;
   while (!(await service.ready())) {
-    if (pid === undefined || startTicks(pid) === undefined) {
-      throw new Error(`${service.name} died while it started; the last lines of ${logFile(service.name)}:\n${logTail(service.name)}`);
+    if (pid === undefined || !processLives(pid)) {
+      throw new Error(
+        `${service.name} died while it started; the last lines of ${logFile(service.name)}:\n${logTail(service.name)}`,
+      );
     }
     if (Date.now() > deadline) {
       throw new Error(

@@ -57,7 +57,8 @@ export const parts = {
     },
     tags: "netgo",
     // The module's v0.305.0 is the release 3.5.0.
-    versionFlags: (version) => `-X github.com/prometheus/common/version.Version=${version.replace(/^v0\.(\d)0?(\d+)/, "$1.$2")}`,
+    versionFlags: (version) =>
+      `-X github.com/prometheus/common/version.Version=${version.replace(/^v0\.(\d)0?(\d+)/, "$1.$2")}`,
   },
   "metrics-server": {
     module: "sigs.k8s.io/metrics-server",
@@ -89,7 +90,8 @@ export function partVersion(name: PartName): string {
   const { module } = parts[name];
   const text = readFileSync(join(toolchainDir, name, "go.mod"), "utf8");
   const version = text.match(new RegExp(`^(?:require )?\\s*${module.replaceAll(".", "\\.")} (v\\S+)`, "m"))?.[1];
-  if (version === undefined) throw new Error(`local/toolchain/${name}/go.mod has no requirement of ${module}; add it with its version`);
+  if (version === undefined)
+    throw new Error(`local/toolchain/${name}/go.mod has no requirement of ${module}; add it with its version`);
   return version;
 }
 
@@ -122,7 +124,10 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
   const started = Date.now();
   log(`building ${name} ${partVersion(name)} from its Go module (once; kept in ${cacheDir})`);
   const work = mkdtempSync(join(ensureDir(join(cacheDir, "bin")), `.${name}-`));
-  const ticking = setInterval(() => log(`  still building ${name}, ${Math.round((Date.now() - started) / 1000)} s`), 30_000);
+  const ticking = setInterval(
+    () => log(`  still building ${name}, ${Math.round((Date.now() - started) / 1000)} s`),
+    30_000,
+  );
   try {
     const environment = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath" };
     const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];
@@ -132,7 +137,11 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
     const packages = Object.entries(part.binaries);
     // Packages that share most of their code are compiled in one go; the last path element names the file.
     if (packages.every(([binary, path]) => path.endsWith(`/${binary}`))) {
-      await run("go", [...common, "-o", `${work}/`, ...packages.map(([, path]) => path)], { cwd, env: environment, logFile });
+      await run("go", [...common, "-o", `${work}/`, ...packages.map(([, path]) => path)], {
+        cwd,
+        env: environment,
+        logFile,
+      });
     } else {
       for (const [binary, path] of packages) {
         await run("go", [...common, "-o", join(work, binary), path], { cwd, env: environment, logFile });

@@ -14,7 +14,9 @@ export async function toolPath(name: string): Promise<string> {
   const found = findProgram(name);
   if (found !== undefined) return found;
   if (part === undefined || findProgram("go") === undefined) {
-    throw new Error(`${name} was not found on the PATH; install it${part === undefined ? "" : ", or install Go 1.26 so that it can be built"}`);
+    throw new Error(
+      `${name} was not found on the PATH; install it${part === undefined ? "" : ", or install Go 1.26 so that it can be built"}`,
+    );
   }
   await ensurePart(part, (line) => console.error(line));
   return binaryPath(part, name);
@@ -36,7 +38,9 @@ async function findDockerHost(): Promise<string | undefined> {
   const answer = await tryRun(docker, ["version", "--format", "{{.Server.Version}}"]);
   if (answer.code === 0) return undefined;
   if (process.platform !== "linux" || process.getuid?.() !== 0 || findProgram("dockerd") === undefined) {
-    throw new Error("no Docker daemon answers, and none can be started here; start Docker (docker version must name a server), then run the command again");
+    throw new Error(
+      "no Docker daemon answers, and none can be started here; start Docker (docker version must name a server), then run the command again",
+    );
   }
   await startDocker();
   return `unix://${dockerSocket}`;

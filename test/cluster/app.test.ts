@@ -42,7 +42,9 @@ describe("a fault of the app", () => {
     const reasons = events
       .map((event) => event as unknown as { reason: string; message: string; involvedObject: { name: string } })
       .filter(({ involvedObject }) => involvedObject.name === victim.name);
-    expect(reasons).toContainEqual(expect.objectContaining({ reason: "Unhealthy", message: expect.stringContaining("Liveness") }));
+    expect(reasons).toContainEqual(
+      expect.objectContaining({ reason: "Unhealthy", message: expect.stringContaining("Liveness") }),
+    );
     expect(reasons).toContainEqual(expect.objectContaining({ reason: "Killing" }));
     await serve();
   });
@@ -76,7 +78,11 @@ describe("a rolling update under constant load in the cluster", () => {
         while (Date.now() < end) { await call(agent); await new Promise((r) => setTimeout(r, 20)); }
       };
       Promise.all([true, true, false, false].map(worker)).then(() => console.log(JSON.stringify(results)));`;
-    const restricted = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } };
+    const restricted = {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    };
     const resources = { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } };
     const manifest = {
       apiVersion: "batch/v1",

@@ -3,15 +3,30 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { editedDev, editedStack, kubeconfig, kubectl, list, pods, root, setPath, succeed, tryKubectl } from "./quorum.ts";
+import {
+  editedDev,
+  editedStack,
+  kubeconfig,
+  kubectl,
+  list,
+  pods,
+  root,
+  setPath,
+  succeed,
+  tryKubectl,
+} from "./quorum.ts";
 
 /** The lines of a preview that name a change. */
 const changes = (output: string) => output.split("\n").filter((line) => /^\s*[~+-] /.test(line));
 
 async function catalog(): Promise<string[]> {
-  const { repositories } = (await (await fetch("http://localhost:5000/v2/_catalog")).json()) as { repositories: string[] };
+  const { repositories } = (await (await fetch("http://localhost:5000/v2/_catalog")).json()) as {
+    repositories: string[];
+  };
   const tags = repositories.map(async (name) => {
-    const answer = (await (await fetch(`http://localhost:5000/v2/${name}/tags/list`)).json()) as { tags: string[] | null };
+    const answer = (await (await fetch(`http://localhost:5000/v2/${name}/tags/list`)).json()) as {
+      tags: string[] | null;
+    };
     return (answer.tags ?? []).map((tag) => `${name}:${tag}`);
   });
   return (await Promise.all(tags)).flat().sort();
@@ -19,7 +34,9 @@ async function catalog(): Promise<string[]> {
 
 describe("a changed configuration", () => {
   test("an edit of replicas previews as that one change, and nothing is changed by looking, the registry included", async () => {
-    const edited = editedDev("replicas", (config) => setPath(config, ["quorum:services", "metricsdemo", "replicas"], 3));
+    const edited = editedDev("replicas", (config) =>
+      setPath(config, ["quorum:services", "metricsdemo", "replicas"], 3),
+    );
     const before = await catalog();
     const { stdout } = await succeed(["preview", "--config-file", edited]);
     expect(changes(stdout)).toEqual([expect.stringMatching(/Deployment apps\/metricsdemo\s+spec\.replicas: 2 → 3/)]);
@@ -31,8 +48,11 @@ describe("a changed configuration", () => {
     const before = await catalog();
     const copy = mkdtempSync(join(tmpdir(), "quorum-app-"));
     try {
-      for (const file of ["Dockerfile", "package.json", "package-lock.json"]) copyFileSync(join(root, "app", file), join(copy, file));
-      const edited = editedDev("code", (config) => setPath(config, ["quorum:images", "builds", "app", "context"], copy));
+      for (const file of ["Dockerfile", "package.json", "package-lock.json"])
+        copyFileSync(join(root, "app", file), join(copy, file));
+      const edited = editedDev("code", (config) =>
+        setPath(config, ["quorum:images", "builds", "app", "context"], copy),
+      );
       const { stdout } = await succeed(["preview", "--config-file", edited]);
       expect(changes(stdout).join("\n")).toMatch(/Deployment apps\/metricsdemo.*image/s);
       expect(await catalog()).toEqual(before);
@@ -42,16 +62,34 @@ describe("a changed configuration", () => {
   });
 
   test("a service that is added comes up; one that is removed takes its objects with it, and no others", async () => {
-    const second = { image: "app", role: "web", replicas: 1, port: 8080, scrape: false, config: { "greeting.txt": "hello" } };
+    const second = {
+      image: "app",
+      role: "web",
+      replicas: 1,
+      port: 8080,
+      scrape: false,
+      config: { "greeting.txt": "hello" },
+    };
     const edited = editedDev("second", (config) => setPath(config, ["quorum:services", "second"], second));
     const others = (await pods()).map(({ uid }) => uid).sort();
     try {
       await succeed(["up", "--config-file", edited]);
       expect((await pods("second")).map(({ ready }) => ready)).toEqual([true]);
-      const greeting = await kubectl(["exec", "--namespace", "apps", "deploy/second", "--", "node", "-e", "console.log(require('fs').readFileSync('/etc/second/greeting.txt','utf8'))"]);
+      const greeting = await kubectl([
+        "exec",
+        "--namespace",
+        "apps",
+        "deploy/second",
+        "--",
+        "node",
+        "-e",
+        "console.log(require('fs').readFileSync('/etc/second/greeting.txt','utf8'))",
+      ]);
       expect(greeting.trim()).toBe("hello");
 
-      const changed = editedDev("second", (config) => setPath(config, ["quorum:services", "second"], { ...second, config: { "greeting.txt": "good day" } }));
+      const changed = editedDev("second", (config) =>
+        setPath(config, ["quorum:services", "second"], { ...second, config: { "greeting.txt": "good day" } }),
+      );
       const [old] = await pods("second");
       await succeed(["up", "--config-file", changed]);
       const [anew] = await pods("second");
@@ -61,7 +99,9 @@ describe("a changed configuration", () => {
       expect(changes(down.stdout).every((line) => line.trim().startsWith("-"))).toBe(true);
     }
     for (const kind of ["deployments", "services", "serviceaccounts", "configmaps"]) {
-      expect((await list(kind, "apps")).map(({ metadata }) => metadata.name).filter((name) => name.startsWith("second"))).toEqual([]);
+      expect(
+        (await list(kind, "apps")).map(({ metadata }) => metadata.name).filter((name) => name.startsWith("second")),
+      ).toEqual([]);
     }
     expect((await pods()).map(({ uid }) => uid).sort()).toEqual(others);
   });
@@ -79,7 +119,10 @@ describe("an own cluster", () => {
   test("npm start -- --context NAME uses it, through the user's kubeconfig, which it leaves alone", async () => {
     const folder = mkdtempSync(join(tmpdir(), "quorum-kube-"));
     const file = join(folder, "config");
-    const config = parse(readFileSync(kubeconfig, "utf8")) as { contexts: { name: string }[]; "current-context": string };
+    const config = parse(readFileSync(kubeconfig, "utf8")) as {
+      contexts: { name: string }[];
+      "current-context": string;
+    };
     const [context] = config.contexts;
     if (context === undefined) throw new Error("the kubeconfig has no context");
     context.name = "somebodys-cluster";
@@ -92,7 +135,9 @@ describe("an own cluster", () => {
         setPath(config, ["quorum:storage"], { provisioner: "local-path", retain: false });
         setPath(config, ["quorum:monitoring", "metricsServer"], { enabled: true });
       });
-      const { stdout } = await succeed(["start", "--context", "somebodys-cluster", "--config-file", edited], { KUBECONFIG: file });
+      const { stdout } = await succeed(["start", "--context", "somebodys-cluster", "--config-file", edited], {
+        KUBECONFIG: file,
+      });
       expect(stdout).toMatch(/nothing to change: \d+ objects/);
       expect(readFileSync(file, "utf8")).toBe(before);
     } finally {
@@ -107,19 +152,24 @@ describe("render", () => {
   // Namespaces of its own, so that the server judges each object by itself and not as a change of the running stack's.
   const namespaces = { apps: "render-apps", monitoring: "render-monitoring" };
 
-  test.each(["dev", "prod"])("%s needs no cluster, no Docker and no credentials, and the server accepts its objects", async (stack) => {
-    const out = mkdtempSync(join(tmpdir(), "quorum-render-"));
-    const edited = editedStack(stack, `render-${stack}`, (config) => setPath(config, ["quorum:namespaces"], namespaces));
-    try {
-      await succeed(["render", "--stack", stack, "--config-file", edited, "--out", out], { ...nothing, HOME: out });
-      for (const name of Object.values(namespaces)) await kubectl(["create", "namespace", name]);
-      const flags = ["--dry-run=server", "--server-side", "--force-conflicts", "--field-manager=quorum"];
-      const dryRun = await tryKubectl(["apply", ...flags, "--filename", out]);
-      expect(dryRun.stderr).toBe("");
-      expect(dryRun.code).toBe(0);
-    } finally {
-      await kubectl(["delete", "namespace", "--ignore-not-found", ...Object.values(namespaces)]);
-      rmSync(out, { recursive: true });
-    }
-  });
+  test.each(["dev", "prod"])(
+    "%s needs no cluster, no Docker and no credentials, and the server accepts its objects",
+    async (stack) => {
+      const out = mkdtempSync(join(tmpdir(), "quorum-render-"));
+      const edited = editedStack(stack, `render-${stack}`, (config) =>
+        setPath(config, ["quorum:namespaces"], namespaces),
+      );
+      try {
+        await succeed(["render", "--stack", stack, "--config-file", edited, "--out", out], { ...nothing, HOME: out });
+        for (const name of Object.values(namespaces)) await kubectl(["create", "namespace", name]);
+        const flags = ["--dry-run=server", "--server-side", "--force-conflicts", "--field-manager=quorum"];
+        const dryRun = await tryKubectl(["apply", ...flags, "--filename", out]);
+        expect(dryRun.stderr).toBe("");
+        expect(dryRun.code).toBe(0);
+      } finally {
+        await kubectl(["delete", "namespace", "--ignore-not-found", ...Object.values(namespaces)]);
+        rmSync(out, { recursive: true });
+      }
+    },
+  );
 });

@@ -33,7 +33,9 @@ afterAll(async () => {
 describe("what cannot work is refused by one clear message", () => {
   test("a misspelt key, before anything else", async () => {
     const edited = editedDev("misspelt", (config) => setPath(config, ["quorum:services", "metricsdemo", "replica"], 3));
-    expect(refusal(await quorum(["up", "--config-file", edited]))).toMatch(/quorum:services\.metricsdemo\.replica\b.*replicas/s);
+    expect(refusal(await quorum(["up", "--config-file", edited]))).toMatch(
+      /quorum:services\.metricsdemo\.replica\b.*replicas/s,
+    );
   });
 
   test("two services on one port, a service without image and a wrong type, all in one message", async () => {
@@ -82,16 +84,22 @@ describe("what cannot work is refused by one clear message", () => {
   });
 
   test("a host that SSH cannot reach", async () => {
-    const edited = editedDev("nohost", (config) => setPath(config, ["quorum:controlPlane", "hosts", "local-1", "address"], "10.210.0.99"));
+    const edited = editedDev("nohost", (config) =>
+      setPath(config, ["quorum:controlPlane", "hosts", "local-1", "address"], "10.210.0.99"),
+    );
     const said = refusal(await quorum(["up", "--config-file", edited]));
     expect(said).toContain("10.210.0.99");
     expect(said).toContain("22");
   });
 
   test("a Dockerfile that fails: its last words are shown", async () => {
-    const context = appWith('ARG BASE\nFROM ${BASE}\nRUN ["node", "-e", "console.log(\'broken-on-purpose\'); process.exit(3)"]\n');
+    const context = appWith(
+      'ARG BASE\nFROM ${BASE}\nRUN ["node", "-e", "console.log(\'broken-on-purpose\'); process.exit(3)"]\n',
+    );
     folders.push(context);
-    const edited = editedDev("dockerfile", (config) => setPath(config, ["quorum:images", "builds", "app", "context"], context));
+    const edited = editedDev("dockerfile", (config) =>
+      setPath(config, ["quorum:images", "builds", "app", "context"], context),
+    );
     expect(refusal(await quorum(["up", "--config-file", edited]))).toContain("broken-on-purpose");
   });
 
@@ -118,7 +126,9 @@ describe("what cannot work is refused by one clear message", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
     try {
-      const edited = editedDev("port", (config) => setPath(config, ["quorum:services", "metricsdemo", "expose", "port"], port));
+      const edited = editedDev("port", (config) =>
+        setPath(config, ["quorum:services", "metricsdemo", "expose", "port"], port),
+      );
       expect(refusal(await quorum(["start", "--config-file", edited]))).toContain(String(port));
     } finally {
       server.close();
@@ -137,7 +147,9 @@ describe("what cannot work is refused by one clear message", () => {
     await runProcess("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", cache]);
     try {
       const code = `const { ensurePart } = await import(${JSON.stringify(join(root, "local/toolchain.ts"))}); await ensurePart("kubeconform", console.log);`;
-      const ended = await runProcess(process.execPath, ["--input-type=module", "-e", code], { env: { XDG_CACHE_HOME: cache } });
+      const ended = await runProcess(process.execPath, ["--input-type=module", "-e", code], {
+        env: { XDG_CACHE_HOME: cache },
+      });
       expect(ended.code).not.toBe(0);
       expect(ended.stderr).toMatch(/the disk is full; free some space/);
     } finally {
@@ -151,7 +163,9 @@ describe("what goes wrong in the cluster is told by name, harms nobody, and the 
   const servesOn = async () => expect((await fetch(`${appUrl}/health`)).status).toBe(200);
 
   test("an image that cannot be pulled", async () => {
-    const edited = editedDev("digest", (config) => setPath(config, ["quorum:images", "builds", "app", "digest"], `sha256:${"1".repeat(64)}`));
+    const edited = editedDev("digest", (config) =>
+      setPath(config, ["quorum:images", "builds", "app", "digest"], `sha256:${"1".repeat(64)}`),
+    );
     const said = refusal(await quorum(["up", "--config-file", edited]));
     expect(said).toMatch(/Deployment apps\/metricsdemo/);
     expect(said).toMatch(/ImagePull|ErrImage/);
@@ -161,7 +175,9 @@ describe("what goes wrong in the cluster is told by name, harms nobody, and the 
   });
 
   test("a pod that never gets ready", async () => {
-    const edited = editedDev("role", (config) => setPath(config, ["quorum:services", "metricsdemo", "role"], "no-such-role"));
+    const edited = editedDev("role", (config) =>
+      setPath(config, ["quorum:services", "metricsdemo", "role"], "no-such-role"),
+    );
     const said = refusal(await quorum(["up", "--config-file", edited]));
     expect(said).toMatch(/Deployment apps\/metricsdemo/);
     expect(said).toMatch(/CrashLoopBackOff|Error/);
@@ -172,12 +188,19 @@ describe("what goes wrong in the cluster is told by name, harms nobody, and the 
 
   test("an engine killed in the middle: the next up goes on, and no orphan stays", async () => {
     const services = Object.fromEntries(
-      ["one", "two", "three"].map((name) => [name, { image: "app", role: "web", replicas: 1, port: 8080, scrape: false }]),
+      ["one", "two", "three"].map((name) => [
+        name,
+        { image: "app", role: "web", replicas: 1, port: 8080, scrape: false },
+      ]),
     );
     const edited = editedDev("killed", (config) => {
       for (const [name, service] of Object.entries(services)) setPath(config, ["quorum:services", name], service);
     });
-    const child = spawn("node", [join(root, "engine", "launch.js"), "up", "--config-file", edited], { cwd: root, detached: true, stdio: "ignore" });
+    const child = spawn("node", [join(root, "engine", "launch.js"), "up", "--config-file", edited], {
+      cwd: root,
+      detached: true,
+      stdio: "ignore",
+    });
     const pid = child.pid;
     if (pid === undefined) throw new Error("up did not start");
     const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -190,7 +213,9 @@ describe("what goes wrong in the cluster is told by name, harms nobody, and the 
     await ended;
     await succeed(["up"]);
     for (const kind of ["deployments", "services", "serviceaccounts"]) {
-      expect((await list(kind, "apps")).map(({ metadata }) => metadata.name).filter((name) => name in services)).toEqual([]);
+      expect(
+        (await list(kind, "apps")).map(({ metadata }) => metadata.name).filter((name) => name in services),
+      ).toEqual([]);
     }
     await servesOn();
   });

@@ -20,7 +20,9 @@ describe("Prometheus", () => {
   test("finds the business services of the apps namespace by their label, and itself, and nothing else", async () => {
     const found = await eventually("both pods are scraped", 30, async () => {
       const all = await targets();
-      return all.filter(({ labels, health }) => labels["job"] === "business-metrics" && health === "up").length === 2 ? all : undefined;
+      return all.filter(({ labels, health }) => labels["job"] === "business-metrics" && health === "up").length === 2
+        ? all
+        : undefined;
     });
     expect([...new Set(found.map(({ labels }) => labels["job"]))].sort()).toEqual(["business-metrics", "prometheus"]);
     const business = found.filter(({ labels }) => labels["job"] === "business-metrics");
@@ -35,15 +37,21 @@ describe("Prometheus", () => {
   test("takes a changed configuration without a restart", async () => {
     const pod = await only("pods", "monitoring", "app=prometheus-server");
     const before = await scrapeInterval();
-    const edited = editedDev("scrape", (config) => setPath(config, ["quorum:monitoring", "prometheus", "scrapeIntervalSeconds"], 7));
+    const edited = editedDev("scrape", (config) =>
+      setPath(config, ["quorum:monitoring", "prometheus", "scrapeIntervalSeconds"], 7),
+    );
     try {
       await succeed(["up", "--config-file", edited]);
-      await eventually("the new interval is in force", 150, async () => ((await scrapeInterval()) === "7s" ? true : undefined));
+      await eventually("the new interval is in force", 150, async () =>
+        (await scrapeInterval()) === "7s" ? true : undefined,
+      );
     } finally {
       await succeed(["up"]);
     }
     expect((await only("pods", "monitoring", "app=prometheus-server")).metadata.uid).toBe(pod.metadata.uid);
-    await eventually("the old interval is back", 150, async () => ((await scrapeInterval()) === before ? true : undefined));
+    await eventually("the old interval is back", 150, async () =>
+      (await scrapeInterval()) === before ? true : undefined,
+    );
   });
 
   test("keeps its data through a restart", async () => {

@@ -80,7 +80,8 @@ export async function list(kind: string, namespace: string, selector?: string): 
 export async function only(kind: string, namespace: string, selector: string): Promise<KubernetesObject> {
   const found = await list(kind, namespace, selector);
   const [first] = found;
-  if (first === undefined || found.length > 1) throw new Error(`${found.length} ${kind} with ${selector} in ${namespace}, but one was expected`);
+  if (first === undefined || found.length > 1)
+    throw new Error(`${found.length} ${kind} with ${selector} in ${namespace}, but one was expected`);
   return first;
 }
 
@@ -133,14 +134,17 @@ export async function query(expression: string): Promise<number | undefined> {
 
 /** Writes a copy of a stack's file, changed by `edit`, and returns its path for --config-file. */
 export function editedStack(stack: string, name: string, edit: (config: Record<string, unknown>) => void): string {
-  const document = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as { config: Record<string, unknown> };
+  const document = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as {
+    config: Record<string, unknown>;
+  };
   edit(document.config);
   const file = join(stateDir, `test-${name}.yaml`);
   writeFileSync(file, stringify(document));
   return file;
 }
 
-export const editedDev = (name: string, edit: (config: Record<string, unknown>) => void) => editedStack("dev", name, edit);
+export const editedDev = (name: string, edit: (config: Record<string, unknown>) => void) =>
+  editedStack("dev", name, edit);
 
 /** Changes one value deep in a configuration. */
 export function setPath(config: Record<string, unknown>, path: readonly string[], value: unknown): void {

@@ -39,7 +39,9 @@ describe("npm start", () => {
   test("gives the seed's labels to the Service, for Prometheus to find", async () => {
     const [service] = await list("services", "apps", "apptype=business");
     expect(service?.metadata.labels).toMatchObject({ apptype: "business", instancetype: "web" });
-    expect(service?.spec["ports"]).toContainEqual(expect.objectContaining({ name: "portapi", port: 9376, protocol: "TCP" }));
+    expect(service?.spec["ports"]).toContainEqual(
+      expect.objectContaining({ name: "portapi", port: 9376, protocol: "TCP" }),
+    );
   });
 
   test("a volume is bound by the default StorageClass, and metrics-server answers", async () => {
@@ -48,13 +50,24 @@ describe("npm start", () => {
     const claims = await list("persistentvolumeclaims", "monitoring");
     expect(claims.map(({ status }) => status["phase"])).toEqual(claims.map(() => "Bound"));
     expect(claims.length).toBeGreaterThan(0);
-    await eventually("kubectl top nodes", 60, async () => ((await kubectl(["top", "nodes"])).includes("local-1") ? true : undefined));
+    await eventually("kubectl top nodes", 60, async () =>
+      (await kubectl(["top", "nodes"])).includes("local-1") ? true : undefined,
+    );
   });
 
   test("names resolve in the cluster", async () => {
     const [pod] = await list("pods", "apps", "app=metricsdemo");
     const script = "require('dns').promises.lookup('metricsdemo').then(({address}) => console.log(address))";
-    const address = await kubectl(["exec", "--namespace", "apps", pod?.metadata.name ?? "", "--", "node", "-e", script]);
+    const address = await kubectl([
+      "exec",
+      "--namespace",
+      "apps",
+      pod?.metadata.name ?? "",
+      "--",
+      "node",
+      "-e",
+      script,
+    ]);
     const [service] = await list("services", "apps", "apptype=business");
     expect(address.trim()).toBe(service?.spec["clusterIP"]);
   });

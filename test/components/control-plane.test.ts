@@ -84,7 +84,7 @@ describe("a control plane of kubeadm", () => {
     for (const step of steps(recording)) {
       expect(step.inputs["connection"]).toMatchObject({ user: "root", port: 2222, privateKey: "PRIVATE KEY" });
       expect(step.secretPaths).toContainEqual(["connection"]);
-      expect(step.additionalSecretOutputs).toEqual(["stdout", "stderr"]);
+      expect(step.additionalSecretOutputs).toEqual(["stdout", "stderr", "connection"]);
     }
     expect(recording.get("cp-h1-join").secretPaths).toContainEqual(["stdin"]);
     expect(recording.outputs["access"]).toMatchObject({

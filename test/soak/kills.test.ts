@@ -23,7 +23,14 @@ describe("up killed at random moments", () => {
       const replicas = 1 + (round % 3);
       const edited = editedDev("kills", (config) => {
         for (const name of ["one", "two"]) {
-          const service = { image: "app", role: "web", replicas, port: 8080, scrape: false, config: { "round.txt": String(round) } };
+          const service = {
+            image: "app",
+            role: "web",
+            replicas,
+            port: 8080,
+            scrape: false,
+            config: { "round.txt": String(round) },
+          };
           setPath(config, ["quorum:services", name], service);
         }
       });

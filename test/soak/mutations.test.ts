@@ -19,10 +19,17 @@ const strange = fc.oneof(
   fc.integer(),
   fc.double(),
   fc.boolean(),
-  fc.constantFrom<Json>(null, [], {}, "", "0", -1, 0, 65536, "two", "x".repeat(300), "A_b", "10.0.0.0/8", { secure: "v1:abc" }),
+  fc.constantFrom<Json>(null, [], {}, "", "0", -1, 0, 65536, "two", "x".repeat(300), "A_b", "10.0.0.0/8", {
+    secure: "v1:abc",
+  }),
 );
 
-type Mutation = { readonly kind: "set" | "delete" | "rename" | "add"; readonly at: number; readonly value: Json; readonly letter: string };
+type Mutation = {
+  readonly kind: "set" | "delete" | "rename" | "add";
+  readonly at: number;
+  readonly value: Json;
+  readonly letter: string;
+};
 
 const mutation: fc.Arbitrary<Mutation> = fc.record({
   kind: fc.constantFrom("set" as const, "delete" as const, "rename" as const, "add" as const),
