@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lastLines, runProcess } from "../engine/process.ts";
-import { readPhases } from "../local/phases.ts";
+import { readPhases } from "../engine/phases.ts";
 import { benchDir, launcher, root } from "./paths.ts";
 import { type Row, time } from "./table.ts";
 import { revision } from "./tools.ts";

@@ -32,7 +32,7 @@ export async function main(argv: string[]): Promise<number> {
       console.log("stopped; disks and images stay, npm run local -- start goes on from there");
       return 0;
     case "reset":
-      await resetLocal();
+      await resetLocal(values.stack);
       console.log("removed: hosts, networks, disks and daemons of this checkout; what was built stays in the cache");
       return 0;
     case "status":

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { timed } from "../engine/phases.ts";
 import { removeDocker } from "./docker.ts";
 import {
   ensureBridge,
@@ -16,7 +17,6 @@ import {
 import { ensureImages } from "./images.ts";
 import { ensurePackages, findProgram } from "./packages.ts";
 import { root, stateDir } from "./paths.ts";
-import { timed } from "./phases.ts";
 import { registryPort, startRegistry, startRegistryForHosts } from "./registry.ts";
 import {
   logFile,
@@ -89,7 +89,7 @@ async function refusePortsInUse(ports: readonly number[]): Promise<void> {
   }
   if (taken.length > 0) {
     throw new Error(
-      `loopback port ${taken.join(" and ")} is in use by another program, but the local cluster needs it; end that program (ss -ltnp shows it)${
+      `loopback port ${taken.join(" and ")} ${taken.length > 1 ? "are" : "is"} in use by another program, but the local cluster needs ${taken.length > 1 ? "them" : "it"}; end that program (ss -ltnp shows it)${
         taken.every((port) => port === registryPort) ? "" : ", or give the service another expose.port"
       }`,
     );
@@ -165,13 +165,22 @@ export async function stopLocal(): Promise<void> {
   for (const name of ["docker", "registry-hosts", "registry"]) await stopService(name);
 }
 
-/** Stops all and removes what the local run made on this machine, save the cache. */
-export async function resetLocal(): Promise<void> {
+/**
+ * Stops all and removes what the local run made on this machine, save the cache. What was noted of a stack goes with its
+ * hosts: a state that remembers them would take their steps as done.
+ */
+export async function resetLocal(stack: string): Promise<void> {
   await stopLocal();
   for (const name of madeHosts()) await removeHost(name);
   await removeBridge();
   await removeDocker();
-  for (const name of ["hosts", "registry", "build", "services", "logs", "ssh", "phases.json"]) {
+  for (const name of ["hosts", "registry", "build", "services", "logs", "ssh", "phases.json", "kube-cache"]) {
     rmSync(join(stateDir, name), { recursive: true, force: true });
   }
+  const notes = [
+    `${stack}.kubeconfig`,
+    `${stack}.unavailable.json`,
+    join("state", ".pulumi", "stacks", "quorum", `${stack}.json`),
+  ];
+  for (const name of notes) rmSync(join(stateDir, name), { force: true });
 }

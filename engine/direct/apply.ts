@@ -7,6 +7,7 @@ import { type Kubectl, KubectlError } from "./kubectl.ts";
 import type { Lease } from "./lease.ts";
 import { describe, identityOf, type KubeObject } from "./objects.ts";
 import { readRefusals, refusalError } from "./refusals.ts";
+import { timed } from "../phases.ts";
 import { waitUntilReady } from "./wait.ts";
 import type { Wave } from "./waves.ts";
 
@@ -43,7 +44,7 @@ export async function carryOut(
   const changes = new Map(plan.changes.map((change) => [change.desired, change]));
   const mayGoOn = () => lease.assertHeld();
   const wait = (objects: readonly KubeObject[]) =>
-    waitUntilReady(objects, { kubectl, log, timeoutSeconds: settings.timeoutSeconds, mayGoOn });
+    timed("ready", () => waitUntilReady(objects, { kubectl, log, timeoutSeconds: settings.timeoutSeconds, mayGoOn }));
   for (const [index, wave] of waves.entries()) {
     mayGoOn();
     const work = wave.objects
@@ -100,7 +101,7 @@ async function applyWave(work: readonly ObjectChange[], settings: ApplySettings)
   let said = "";
   for (;;) {
     try {
-      await settings.kubectl.apply(objects, { dryRun: false, onWarning: settings.log });
+      await timed("apply", () => settings.kubectl.apply(objects, { dryRun: false, onWarning: settings.log }));
       return;
     } catch (error) {
       if (!(error instanceof KubectlError)) throw error;

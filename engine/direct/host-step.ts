@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Workspace } from "../files.ts";
+import { timed } from "../phases.ts";
 import { lastLines } from "../process.ts";
 import type { Outcome } from "./monitor.ts";
 import { readStampsScript, runStepScript, stepMarkers, type StepScript } from "./host-script.ts";
@@ -101,10 +102,12 @@ export class HostStepMaker {
       appendFileSync(logFile, text);
       progress(text);
     };
-    const result = await ssh.run(address, runStepScript(script), stepMarkers.step, {
-      ...(hidesStdout(resource) ? {} : { onStdout: keep }),
-      onStderr: keep,
-    });
+    const result = await timed(`step ${resource.name}`, () =>
+      ssh.run(address, runStepScript(script), stepMarkers.step, {
+        ...(hidesStdout(resource) ? {} : { onStdout: keep }),
+        onStderr: keep,
+      }),
+    );
     const { stdout } = result;
     if (result.code !== 0) {
       const said = lastLines(hidesStdout(resource) ? result.stderr : `${stdout}\n${result.stderr}`, 20);
