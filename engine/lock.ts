@@ -48,10 +48,23 @@ export function runIdentity(): string {
   return `${hostname()}/${process.pid}/${userName()}`;
 }
 
-/** Whether a run identity names a process of this machine that is gone. */
-export function identityIsDead(identity: string): boolean {
+/**
+ * Names this boot of this machine, so that process numbers mean something; undefined outside of Linux. Host names alone do not
+ * tell machines apart.
+ */
+export function machineToken(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a run that noted this identity and machine was one of this machine's processes, and is gone. */
+export function runIsDead(identity: string, machine: string | undefined): boolean {
   const [host, pid] = identity.split("/");
-  return host === hostname() && pid !== undefined && !processLives(Number(pid));
+  if (machine === undefined || machine !== machineToken() || host !== hostname()) return false;
+  return pid !== undefined && !processLives(Number(pid));
 }
 
 /** Whether a process still runs; one that has ended and only waits for its parent to notice does not. */

@@ -11,6 +11,7 @@ import { lastLines, type ProcessOptions, type ProcessResult, runProcess } from "
 import { type PulumiProject, preparePulumiProject } from "./pulumi-project.ts";
 import { type PulumiState, readPulumiState } from "./pulumi-state.ts";
 import type { StackOptions } from "./stack.ts";
+import { count } from "./words.ts";
 
 /** The Pulumi CLI on a stack that exists. */
 export interface Pulumi {
@@ -133,7 +134,9 @@ async function importObjects(
   { workspace, stack, log }: PulumiSettings,
 ): Promise<void> {
   const path = join(workspace.stateDir, `${stack.stack}.import.json`);
-  log(`the direct engine made this stack: ${file.resources.length} resources are imported into the Pulumi CLI's state`);
+  log(
+    `the direct engine made this stack: ${count(file.resources.length, "resource")} imported into the Pulumi CLI's state`,
+  );
   writePrivate(path, `${JSON.stringify(file, null, 2)}\n`);
   try {
     const flags = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false"];

@@ -15,11 +15,13 @@ import {
   type DesiredObject,
   hasUnknowns,
   identityOf,
+  keyOf,
   isClusterScoped,
   type KubeObject,
   stackLabel,
 } from "./objects.ts";
 import { readRefusals, refusalError } from "./refusals.ts";
+import { count } from "../words.ts";
 import { unknown, unknownPaths } from "./registration.ts";
 import type { Wave } from "./waves.ts";
 
@@ -56,10 +58,31 @@ export async function planChanges(kubectl: Kubectl, stack: string, waves: readon
   const stored = live.find(inventoryAt);
   const inventory = stored === undefined ? undefined : readInventory(stored);
   const candidates = wanted.map((desired) => candidateOf(desired, live.find(identityOf(desired.object))));
+  refuseForeign(candidates, stack, inventory);
   const outcomes = await tryHandOver(kubectl, candidates, await tryOut(kubectl, candidates));
   const before = inventory?.entries ?? (await findByLabel(kubectl, stack, wanted));
   const removals = await planRemovals(kubectl, stack, before, entriesOf(waves));
   return { changes: candidates.map((candidate) => changeOf(candidate, outcomes)), removals, inventory };
+}
+
+/**
+ * What somebody else has made is not ours to change, and `down` must never take it away. An object is the stack's when its
+ * inventory names it or its label does.
+ *
+ * @throws naming every such object and both ways on
+ */
+function refuseForeign(candidates: readonly Candidate[], stack: string, inventory: Inventory | undefined): void {
+  const ours = new Set((inventory?.entries ?? []).map(keyOf));
+  const lines = candidates.flatMap(({ desired, live }) => {
+    if (live === undefined || ours.has(desired.key)) return [];
+    const label = live.metadata.labels?.[stackLabel];
+    if (label === stack) return [];
+    return [`  ${describe(identityOf(live))}${label === undefined ? "" : ` (of stack ${label})`}`];
+  });
+  if (lines.length === 0) return;
+  throw new Error(
+    `${count(lines.length, "object")} of the program ${lines.length === 1 ? "is" : "are"} in the cluster already, made by somebody else; choose other names, or give them to the stack (kubectl label … ${stackLabel}=${stack} --overwrite):\n${lines.join("\n")}`,
+  );
 }
 
 interface Candidate {

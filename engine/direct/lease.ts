@@ -1,9 +1,12 @@
-import { identityIsDead, runIdentity } from "../lock.ts";
+import { machineToken, runIdentity, runIsDead } from "../lock.ts";
 import { type Kubectl, KubectlError } from "./kubectl.ts";
 import { inventoryIdentity, systemNamespace, systemNamespaceObject } from "./inventory.ts";
 
 const durationSeconds = 30;
 const renewMilliseconds = 10_000;
+
+/** Which boot of which machine the holder runs on. */
+const machineAnnotation = "quorum.dev/machine";
 
 interface LeaseObject {
   readonly metadata: {
@@ -11,6 +14,7 @@ interface LeaseObject {
     readonly namespace: string;
     readonly uid?: string;
     readonly resourceVersion?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: {
     readonly holderIdentity?: string;
@@ -26,10 +30,10 @@ export function leaseName(stack: string): string {
 }
 
 /** Whether a Lease's holder has let it run out: it has not renewed it in time, or is a process of this machine that is gone. */
-export function isFree(spec: LeaseObject["spec"], now: number): boolean {
+export function isFree({ metadata, spec }: Pick<LeaseObject, "metadata" | "spec">, now: number): boolean {
   if (spec.holderIdentity === undefined || spec.holderIdentity === "" || spec.renewTime === undefined) return true;
   const ends = Date.parse(spec.renewTime) + (spec.leaseDurationSeconds ?? durationSeconds) * 1000;
-  return ends < now || identityIsDead(spec.holderIdentity);
+  return ends < now || runIsDead(spec.holderIdentity, metadata.annotations?.[machineAnnotation]);
 }
 
 /** Keeps two runs of one stack apart, wherever they run, by a Lease in the cluster. */
@@ -74,7 +78,7 @@ export class Lease {
       ]);
       if (text.trim() === "") continue;
       const present = JSON.parse(text) as LeaseObject;
-      if (!isFree(present.spec, Date.now())) {
+      if (!isFree(present, Date.now())) {
         const { holderIdentity, acquireTime } = present.spec;
         throw new Error(
           `stack ${stack} is being changed by another run (${holderIdentity ?? "unknown"}, since ${acquireTime ?? "unknown"}); wait for its end, or end it: its Lease runs out ${durationSeconds} s later`,
@@ -141,12 +145,18 @@ function leaseObject(
   leaseTransitions: number,
   acquireTime?: string,
 ): object {
+  const machine = machineToken();
   // The API wants microseconds; a Date has milliseconds.
   const now = new Date().toISOString().replace("Z", "000Z");
   return {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
-    metadata: { ...metadata, name: leaseName(stack), namespace: systemNamespace },
+    metadata: {
+      ...metadata,
+      name: leaseName(stack),
+      namespace: systemNamespace,
+      ...(machine === undefined ? {} : { annotations: { [machineAnnotation]: machine } }),
+    },
     spec: {
       holderIdentity: runIdentity(),
       leaseDurationSeconds: durationSeconds,

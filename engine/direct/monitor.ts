@@ -144,17 +144,19 @@ export class DirectMonitor {
       );
     }
     this.resources.set(urn, resource);
-    refuseOptions(request);
     const response = new resourceProto.RegisterResourceResponse();
     response.setUrn(urn);
     const { makers } = this.#settings;
     if (resource.type === "docker:index/image:Image") {
+      refuseOptions(request);
       this.#refuseObjectsBefore(resource, "image");
       setOutcome(response, resource, await makers.image(resource));
     } else if (resource.type === "command:remote:Command") {
+      // Its SDK always sets replaceOnChanges; a step leaves nothing that could be replaced, and running again is all there is.
       this.#refuseObjectsBefore(resource, "host step");
       setOutcome(response, resource, await makers.hostStep(resource));
     } else if (isKubernetesObject(resource)) {
+      refuseOptions(request);
       response.setId(objectId(resource));
       echo(response, resource, request);
     } else if (resource.type.startsWith("pulumi:providers:")) {

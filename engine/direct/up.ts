@@ -51,7 +51,13 @@ async function applyObjects(
   const plan = await planChanges(kubectl, config.stack, evaluation.waves);
   for (const line of objectLines(plan)) log(line);
   if (!isEmptyPlan(plan)) {
-    await carryOut(plan, evaluation.waves, outputs, { kubectl, lease, stack: config.stack, timeoutSeconds, log });
+    await carryOut(plan, evaluation.waves, outputs, {
+      kubectl,
+      lease,
+      stack: config.stack,
+      timeoutSeconds,
+      log,
+    });
     log(summarize(countChanges(plan)));
     return;
   }

@@ -17,7 +17,7 @@ import { isFree, leaseName } from "../../engine/direct/lease.ts";
 import type { KubeObject } from "../../engine/direct/objects.ts";
 import { readRefusals, refusalError } from "../../engine/direct/refusals.ts";
 import { planWaves } from "../../engine/direct/waves.ts";
-import { runIdentity } from "../../engine/lock.ts";
+import { machineToken, runIdentity } from "../../engine/lock.ts";
 import { desired, object } from "./objects.ts";
 import { failureOf } from "./programs.ts";
 
@@ -218,16 +218,18 @@ describe("what the API server refuses", () => {
 describe("a Lease", () => {
   const now = Date.parse("2026-01-01T00:01:00Z");
   const held = { holderIdentity: "elsewhere/1/me", leaseDurationSeconds: 30, renewTime: "2026-01-01T00:00:45.000000Z" };
+  const gone = { ...held, holderIdentity: runIdentity().replace(/\/\d+\//, "/999999999/") };
+  const here = machineToken() ?? "";
 
   test.each([
-    ["renewed in time", held, false],
-    ["not renewed in time", { ...held, renewTime: "2026-01-01T00:00:29.000000Z" }, true],
-    ["given back", { ...held, holderIdentity: "" }, true],
-    [
-      "of a process of this machine that is gone",
-      { ...held, holderIdentity: runIdentity().replace(/\/\d+\//, "/999999999/") },
-      true,
-    ],
-    ["of a process of this machine that lives", { ...held, holderIdentity: runIdentity() }, false],
-  ])("%s", (_title, spec, free) => expect(isFree(spec, now)).toBe(free));
+    ["renewed in time", held, here, false],
+    ["not renewed in time", { ...held, renewTime: "2026-01-01T00:00:29.000000Z" }, here, true],
+    ["given back", { ...held, holderIdentity: "" }, here, true],
+    ["of a process of this machine that is gone", gone, here, true],
+    ["of a process of another machine of the same name", gone, "another boot", false],
+    ["of a process of this machine that lives", { ...held, holderIdentity: runIdentity() }, here, false],
+  ])("%s", (_title, spec, machine, free) => {
+    const metadata = { name: "quorum-dev", namespace: "quorum-system", annotations: { "quorum.dev/machine": machine } };
+    expect(isFree({ metadata, spec }, now)).toBe(free);
+  });
 });

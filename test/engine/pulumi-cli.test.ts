@@ -278,7 +278,7 @@ esac`,
   test("imports what the direct engine made into an empty state, and takes its inventory away afterwards", async () => {
     const { cli, calls, read, lines, workspace } = await openOn({ exports: ["{}", full], live: [inventory, here] });
     await cli.up();
-    expect(lines[0]).toMatch(/the direct engine made this stack: 1 resources are imported/);
+    expect(lines[0]).toMatch(/the direct engine made this stack: 1 resource imported/);
     const imported = JSON.parse(read("imported")) as { resources: { logicalName: string; id?: string }[] };
     expect(imported.resources.map(({ logicalName, id }) => [logicalName, id])).toEqual([
       ["configmap-here", "apps/here"],
