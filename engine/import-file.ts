@@ -1,5 +1,5 @@
 import { runtime } from "@pulumi/pulumi";
-import type { Registration } from "./direct/registration.ts";
+import { type Registration, unknownPaths } from "./direct/registration.ts";
 
 interface ImportSpec {
   readonly type: string;
@@ -95,4 +95,35 @@ function serializedInputs(provider: Registration | undefined): Record<string, un
       secret.has(key) ? { [runtime.specialSigKey]: runtime.specialSecretSig, plaintext: JSON.stringify(value) } : value,
     ]),
   );
+}
+
+interface StateResource {
+  readonly urn: string;
+  readonly inputs?: unknown;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+interface ExportedState {
+  readonly deployment?: { readonly resources?: readonly StateResource[] | null };
+}
+
+/**
+ * A state in which each imported object has the program's own inputs. An import notes what the cluster answers, defaults
+ * included; some of those differ from the program in fields that cannot be changed, and the objects would be replaced.
+ * An object with a secret or a value not known yet keeps what the import noted.
+ *
+ * @param exported what `pulumi stack export` printed
+ */
+export function withProgramInputs(exported: string, resources: readonly Registration[]): object {
+  const state = JSON.parse(exported) as ExportedState;
+  const plain = resources.filter(
+    ({ secretPaths, inputs }) => secretPaths.length === 0 && unknownPaths(inputs).length === 0,
+  );
+  const inputsOf = new Map(plain.map(({ urn, inputs }) => [urn, inputs]));
+  const adapted = (state.deployment?.resources ?? []).map((resource) => {
+    const inputs = inputsOf.get(resource.urn);
+    if (inputs === undefined || resource.outputs?.["__inputs"] === undefined) return resource;
+    return { ...resource, inputs, outputs: { ...resource.outputs, __inputs: inputs } };
+  });
+  return { ...state, deployment: { ...state.deployment, resources: adapted } };
 }

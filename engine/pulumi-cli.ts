@@ -4,9 +4,10 @@ import { kubeconfigFile } from "./direct/cluster-access.ts";
 import { inventoryIdentity } from "./direct/inventory.ts";
 import { type ClusterAccess, LiveObjects } from "./direct/kubectl.ts";
 import { identityOf, pulumiId } from "./direct/objects.ts";
+import type { Registration } from "./direct/registration.ts";
 import { evaluate, openCluster, type Session } from "./direct/session.ts";
 import { type Workspace, writePrivate } from "./files.ts";
-import { type ImportFile, makeImportFile } from "./import-file.ts";
+import { type ImportFile, makeImportFile, withProgramInputs } from "./import-file.ts";
 import { lastLines, type ProcessOptions, type ProcessResult, runProcess } from "./process.ts";
 import { type PulumiProject, preparePulumiProject } from "./pulumi-project.ts";
 import { type PulumiState, readPulumiState } from "./pulumi-state.ts";
@@ -30,6 +31,8 @@ export interface PulumiSettings {
   /** The direct engine on the same stack, asked only where one engine takes over from the other. */
   readonly session: () => Promise<Session>;
   readonly log: (line: string) => void;
+  /** Set for the CLI and its providers. @default nothing */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 type OnStack = (args: readonly string[], more?: ProcessOptions) => Promise<ProcessResult>;
@@ -44,7 +47,7 @@ export async function openPulumi(settings: PulumiSettings): Promise<Pulumi> {
   const { program, workspace, stack } = settings;
   const project = preparePulumiProject(workspace, stack);
   const run: OnStack = (args, more = {}) => {
-    const env = { ...project.env, ...force, ...more.env };
+    const env = { ...project.env, ...force, ...settings.env, ...more.env };
     return runProcess(program, [...args, "--non-interactive"], { ...more, cwd: project.folder, env });
   };
   const onStack: OnStack = (args, more) => run([...args, "--stack", stack.stack], more);
@@ -124,13 +127,14 @@ async function importFromCluster(onStack: OnStack, settings: PulumiSettings): Pr
     resources,
     present.map(({ urn, object }) => ({ urn, id: pulumiId(object) })),
   );
-  await importObjects(onStack, file, settings);
+  await importObjects(onStack, file, resources, settings);
   return true;
 }
 
 async function importObjects(
   onStack: OnStack,
   file: ImportFile,
+  resources: readonly Registration[],
   { workspace, stack, log }: PulumiSettings,
 ): Promise<void> {
   const path = join(workspace.stateDir, `${stack.stack}.import.json`);
@@ -141,8 +145,14 @@ async function importObjects(
   try {
     const flags = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false"];
     const result = await onStack(["import", "--file", path, ...flags]);
-    if (result.code === 0) return;
-    log(`the import failed (${lastLines(result.stderr, 1).join("")}); up takes the objects over one by one instead`);
+    if (result.code !== 0) {
+      log(`the import failed (${lastLines(result.stderr, 1).join("")}); up takes the objects over one by one instead`);
+      return;
+    }
+    const exported = await onStack(["stack", "export"]);
+    expectSuccess("stack export", exported);
+    writePrivate(path, JSON.stringify(withProgramInputs(exported.stdout, resources)));
+    expectSuccess("stack import", await onStack(["stack", "import", "--file", path]));
   } finally {
     // It holds the kubeconfig.
     rmSync(path, { force: true });

@@ -95,6 +95,8 @@ export class ControlPlane extends pulumi.ComponentResource {
           connection: { host: host.address, port: args.ssh.port, user: args.ssh.user, privateKey: args.ssh.privateKey },
           create,
           update: more.update ?? create,
+          // Standard output carries what is secret: certificates, tickets, the kubeconfig. Progress goes to standard error.
+          logging: "stderr",
           ...(more.stdin && { stdin: more.stdin }),
         },
         { parent: this, dependsOn: last ? [last] : [], additionalSecretOutputs: ["stdout", "stderr"] },

@@ -47,13 +47,24 @@ export async function openSession(options: Options, log: Log): Promise<Session> 
 /** The Pulumi CLI on the stack that a command is about. */
 export async function openCli(choice: EngineChoice, options: Options, log: Log): Promise<Pulumi> {
   const { openPulumi } = await import("../pulumi-cli.ts");
+  const host = await dockerForBuilds(options);
   return openPulumi({
+    ...(host === undefined ? {} : { env: { DOCKER_HOST: host } }),
     program: choice.pulumi ?? "pulumi",
     workspace,
     stack: stackOptions(options),
     session: () => openSession(options, log),
     log,
   });
+}
+
+/** Pulumi's Docker provider wants a daemon for whatever is done with an image that is built, previews included. */
+async function dockerForBuilds({ stack, configFile, context }: Options): Promise<string | undefined> {
+  const { images } = loadStack(stack, { configFile, context });
+  if (Object.values(images.builds).every(({ digest }) => digest !== undefined)) return undefined;
+  const { dockerHost } = await import("../../local/tools.ts");
+  // Without one the provider says so itself, where it needs it.
+  return dockerHost().catch(() => undefined);
 }
 
 /** Stack outputs for people: `urls.app  http://localhost:9376`. */

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { makeImportFile } from "../../engine/import-file.ts";
+import { makeImportFile, withProgramInputs } from "../../engine/import-file.ts";
 import { openPulumi } from "../../engine/pulumi-cli.ts";
 import { preparePulumiProject } from "../../engine/pulumi-project.ts";
 import { readPulumiState } from "../../engine/pulumi-state.ts";
+import { unknown } from "../../engine/direct/registration.ts";
 import { kubernetes, object, registration } from "./objects.ts";
 import { fakeProgram, temporaryFolder, temporaryWorkspace } from "./programs.ts";
 
@@ -276,8 +277,12 @@ esac`,
   });
 
   test("imports what the direct engine made into an empty state, and takes its inventory away afterwards", async () => {
-    const { cli, calls, read, lines, workspace } = await openOn({ exports: ["{}", full], live: [inventory, here] });
+    const { cli, calls, read, lines, workspace } = await openOn({
+      exports: ["{}", full, full],
+      live: [inventory, here],
+    });
     await cli.up();
+    expect(calls().some((line) => line.startsWith("stack import --file"))).toBe(true);
     expect(lines[0]).toMatch(/the direct engine made this stack: 1 resource imported/);
     const imported = JSON.parse(read("imported")) as { resources: { logicalName: string; id?: string }[] };
     expect(imported.resources.map(({ logicalName, id }) => [logicalName, id])).toEqual([
@@ -316,5 +321,40 @@ esac`,
       "preview --json --stack dev --non-interactive||true",
       "destroy --yes --skip-preview --exclude-protected --stack dev --non-interactive||true",
     ]);
+  });
+});
+
+describe("the state after an import", () => {
+  const noted = { spec: { clusterIP: "10.96.0.9" } };
+  const resource = (urn: string) => ({ urn, inputs: noted, outputs: { __inputs: noted, status: {} } });
+  const exported = JSON.stringify({
+    version: 3,
+    deployment: {
+      manifest: {},
+      resources: [resource("urn:a"), resource("urn:b"), resource("urn:c"), { urn: "urn:d" }],
+    },
+  });
+
+  test("has the program's own inputs, so that no default of the cluster's makes an object look changed", () => {
+    const inputs = { spec: { ports: [{ port: 80 }] } };
+    const state = withProgramInputs(exported, [
+      registration({ urn: "urn:a", inputs }),
+      registration({ urn: "urn:b", inputs: { spec: { image: unknown } } }),
+      registration({ urn: "urn:c", inputs, secretPaths: [["spec"]] }),
+      registration({ urn: "urn:d", inputs }),
+    ]);
+    expect(state).toEqual({
+      version: 3,
+      deployment: {
+        manifest: {},
+        resources: [
+          { urn: "urn:a", inputs, outputs: { __inputs: inputs, status: {} } },
+          // Not known yet, and secret: these keep what the import noted.
+          resource("urn:b"),
+          resource("urn:c"),
+          { urn: "urn:d" },
+        ],
+      },
+    });
   });
 });

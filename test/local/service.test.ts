@@ -1,7 +1,16 @@
 import { rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { logFile, logTail, serviceListens, servicePid, serviceState, startService, stopService, type Service } from "../../local/service.ts";
+import {
+  logFile,
+  logTail,
+  serviceListens,
+  servicePid,
+  serviceState,
+  startService,
+  stopService,
+  type Service,
+} from "../../local/service.ts";
 
 const name = `test-${process.pid}`;
 const shell = (script: string, ready: () => Promise<boolean> = () => Promise.resolve(true)): Service => ({
@@ -39,7 +48,8 @@ describe("a service of the local run", () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;
-    const script = "require('net').createServer().listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port) })";
+    const script =
+      "require('net').createServer().listen(0, '127.0.0.1', function () { console.log('port ' + this.address().port) })";
     const answer = () => /port (\d+)/.exec(logTail(name))?.[1];
     await startService({
       name,
@@ -54,7 +64,9 @@ describe("a service of the local run", () => {
 
   test("that dies while it starts is named, with the last lines of its log", async () => {
     const dying = startService(shell("echo the-reason >&2; exit 3", () => Promise.resolve(false)));
-    await expect(dying).rejects.toThrow(new RegExp(`${name} died while it started; .*${name}\\.log:\\n.*the-reason`, "s"));
+    await expect(dying).rejects.toThrow(
+      new RegExp(`${name} died while it started; .*${name}\\.log:\\n.*the-reason`, "s"),
+    );
     expect(serviceState(name)).toBe("died");
   });
 

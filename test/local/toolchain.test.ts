@@ -22,7 +22,8 @@ describe("the toolchain's parts", () => {
   test("an image that is built here has the version of the part that it is built from", () => {
     const catalog = imageCatalog();
     const kubernetes = partVersion("kubernetes");
-    for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"]) expect(catalog[name]?.tag).toBe(kubernetes);
+    for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"])
+      expect(catalog[name]?.tag).toBe(kubernetes);
     expect(`v${catalog["etcd"]?.tag}`).toBe(`${partVersion("etcd")}-0`);
     expect(catalog["coredns"]?.tag).toBe(partVersion("coredns"));
     expect(catalog["metrics-server"]?.tag).toBe(partVersion("metrics-server"));
