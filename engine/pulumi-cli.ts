@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { kubeconfigFile } from "./direct/cluster-access.ts";
+import { removeSystemNamespace } from "./direct/down.ts";
 import { inventoryIdentity } from "./direct/inventory.ts";
 import { type ClusterAccess, LiveObjects } from "./direct/kubectl.ts";
 import { identityOf, pulumiId } from "./direct/objects.ts";
@@ -110,6 +111,7 @@ async function forgetInventory(access: ClusterAccess, settings: PulumiSettings):
   const session = await settings.session();
   const kubectl = await openCluster(session, access);
   await kubectl.remove([inventoryIdentity(settings.stack.stack)], session.timeoutSeconds);
+  await removeSystemNamespace(kubectl, session.timeoutSeconds);
 }
 
 /** Fills an empty state with what the direct engine made. Answers whether there was anything. */

@@ -16,6 +16,8 @@ export interface LocalPathArgs {
 
 const namespaceName = "local-path-storage";
 const appLabels = { app: "local-path-provisioner" };
+/** Seconds that a stopping provisioner goes on removing released volumes; making or removing one takes about five. */
+const releaseSeconds = 20;
 
 /**
  * Volumes as folders of the node that the pod runs on, by local-path-provisioner.
@@ -163,12 +165,15 @@ function provisionerSpec(
       spec: {
         serviceAccountName: account,
         securityContext: restrictedPod(),
+        terminationGracePeriodSeconds: releaseSeconds + 10,
         containers: [
           {
             name: "local-path-provisioner",
             image: args.image,
             imagePullPolicy: "IfNotPresent",
             command: ["local-path-provisioner", "start", "--config", "/etc/config/config.json"],
+            // Volumes are released after the claims that go with their pods; told to stop, it still cleans those up.
+            lifecycle: { preStop: { sleep: { seconds: releaseSeconds } } },
             env: [
               { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
               { name: "CONFIG_MOUNT_PATH", value: "/etc/config/" },

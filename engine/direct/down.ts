@@ -64,7 +64,7 @@ async function takeAway(session: Session, kubectl: Kubectl, removals: readonly R
 }
 
 /** The namespace of inventories and Leases goes with the last stack of the cluster. */
-async function removeSystemNamespace(kubectl: Kubectl, timeoutSeconds: number): Promise<void> {
+export async function removeSystemNamespace(kubectl: Kubectl, timeoutSeconds: number): Promise<void> {
   const answer = await kubectl.call(["get", "configmaps,leases", "-n", systemNamespace, "-o", "json"]);
   const { items } = JSON.parse(answer) as { items: KubeObject[] };
   const inUse = items.some(({ kind, metadata }) => kind === "Lease" || metadata.labels?.[inventoryLabel] !== undefined);

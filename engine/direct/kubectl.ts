@@ -159,7 +159,16 @@ export class Kubectl {
         })),
       );
       const result = await this.#run(
-        ["delete", "-f", "-", "--ignore-not-found", "--wait=true", `--timeout=${timeoutSeconds}s`],
+        // In the foreground: an object counts as gone when its pods are, so what they need outlives them.
+        [
+          "delete",
+          "-f",
+          "-",
+          "--ignore-not-found",
+          "--cascade=foreground",
+          "--wait=true",
+          `--timeout=${timeoutSeconds}s`,
+        ],
         { input },
       );
       if (result.code === 0) return;
@@ -239,7 +248,8 @@ function unreachable(said: string, access: ClusterAccess): Error | undefined {
       `context "${context[1] ?? context[2]}" is not in the kubeconfig; kubectl config get-contexts lists those that are`,
     );
   }
-  if (/must be logged in|Unauthorized|provide credentials|asked for the client to provide credentials/.test(said)) {
+  // Where a context has no user, kubectl asks for a name and a password, and finds nobody to answer.
+  if (/must be logged in|Unauthorized|provide credentials|error reading input for/.test(said)) {
     return new Error(
       `${cluster} does not accept the credentials of the kubeconfig; renew them (kubectl get ns must work)`,
     );

@@ -29,6 +29,8 @@ describe.skipIf(readStart().wasRunning)(
       expect(namespaces.trim().split("\n").sort()).toEqual(
         ["default", "kube-node-lease", "kube-public", "kube-system"].map((name) => `namespace/${name}`),
       );
+      // A volume that went with its claim is removed by its provisioner, which must outlive it.
+      expect((await kubectl(["get", "persistentvolumes", "--output", "name"])).trim()).toBe("");
       expect(await kubectl(["get", "--raw", "/readyz"])).toBe("ok");
     });
 
