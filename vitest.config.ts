@@ -6,7 +6,8 @@ const stories = ["start", "app", "prometheus", "change", "engine", "faults", "do
 
 class StoryOrder extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = (file: TestSpecification) => stories.findIndex((story) => file.moduleId.endsWith(`/${story}.test.ts`));
+    const place = (file: TestSpecification) =>
+      stories.findIndex((story) => file.moduleId.endsWith(`/${story}.test.ts`));
     return Promise.resolve([...files].sort((a, b) => place(a) - place(b)));
   }
 }

@@ -45,7 +45,7 @@ function compare(
   if (from === to || ignored.has(path.join("."))) return;
   if (isMap(from) && isMap(to)) {
     for (const key of new Set([...Object.keys(from), ...Object.keys(to)]))
-      compare(from[key], to[key], [...path, key], secretPaths, changes);
+      compare(field(from, key), field(to, key), [...path, key], secretPaths, changes);
     return;
   }
   if (Array.isArray(from) && Array.isArray(to)) {
@@ -56,16 +56,15 @@ function compare(
   const present = isMap(from) ? from : isMap(to) ? to : undefined;
   if (present !== undefined && (from === undefined || to === undefined) && holdsSecret(secretPaths, path)) {
     for (const key of Object.keys(present))
-      compare(
-        isMap(from) ? from[key] : undefined,
-        isMap(to) ? to[key] : undefined,
-        [...path, key],
-        secretPaths,
-        changes,
-      );
+      compare(field(from, key), field(to, key), [...path, key], secretPaths, changes);
     return;
   }
   changes.push({ path: showPath(path), from, to, secret: isSecret(secretPaths, withoutPositions(path)) });
+}
+
+/** A map's own field: a ConfigMap may have a key such as `constructor`, which every JavaScript object seems to have. */
+function field(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 /** A secret's place in a list may differ between the program and the cluster, so in a list all elements count as secret. */

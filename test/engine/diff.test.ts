@@ -96,6 +96,11 @@ describe("the difference of two objects", () => {
     ),
   })).value;
 
+  test("a key that every JavaScript object seems to have is a key like others", () => {
+    expect(lines({ data: {} }, { data: { constructor: "x" } })).toEqual(["data.constructor: (none) → x"]);
+    expect(lines({ data: { toString: "x" } }, { data: {} })).toEqual(["data.toString: x → (none)"]);
+  });
+
   test("an object does not differ from itself, and differs from any other", () => {
     fc.assert(
       fc.property(values, values, (a, b) => {
