@@ -19,6 +19,8 @@ export interface StackOptions {
   readonly configFile?: string | undefined;
   /** Replaces quorum:controlPlane by an existing cluster's kubeconfig context. */
   readonly context?: string | undefined;
+  /** Whether the local registry runs here. Without it a stack of local hosts that goes to another context has no mirror. @default true */
+  readonly localRegistryRuns?: boolean | undefined;
   /** Third-party images that this site cannot provide, besides those that the stack names. */
   readonly unavailableImages?: readonly string[] | undefined;
   /** `placeholder` puts `unset:<key>` where a secret belongs, and reads none. @default required */
@@ -112,7 +114,14 @@ function readStackValues(workspace: Workspace, project: string, options: StackOp
 
 function applyOverrides(raw: Record<string, unknown>, project: string, options: StackOptions): Record<string, unknown> {
   const result = { ...raw };
-  if (options.context !== undefined) result[`${project}:controlPlane`] = { mode: "existing", context: options.context };
+  if (options.context !== undefined) {
+    const before = result[`${project}:controlPlane`];
+    result[`${project}:controlPlane`] = { mode: "existing", context: options.context };
+    if (options.localRegistryRuns === false && isMap(before) && before["local"] === true) {
+      const images = Object.entries(asMap(result[`${project}:images`] ?? {}, `${project}:images`));
+      result[`${project}:images`] = Object.fromEntries(images.filter(([key]) => key !== "mirror"));
+    }
+  }
   if (options.unavailableImages !== undefined && options.unavailableImages.length > 0) {
     const images = asMap(result[`${project}:images`] ?? {}, `${project}:images`);
     const named = Array.isArray(images["unavailable"]) ? (images["unavailable"] as unknown[]) : [];

@@ -6,7 +6,7 @@ import { imageCatalog } from "../config/parse.ts";
 import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run } from "./run.ts";
-import { binaryPath, ensurePart, partKey, type PartName } from "./toolchain.ts";
+import { binaryPath, ensurePart, goProgram, partKey, type PartName } from "./toolchain.ts";
 import { dockerHost } from "./tools.ts";
 
 /** What goes into a local image besides its Dockerfile in `local/images/<recipe>/`. */
@@ -37,7 +37,7 @@ const recipes: Record<string, Recipe> = {
     part: "kubernetes",
     prepare: async (folder) => {
       const toolchain = join(root, "local", "toolchain", "kubernetes");
-      const source = await run("go", ["list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], { cwd: toolchain });
+      const source = await run(goProgram(), ["list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], { cwd: toolchain });
       const code = join(source.trim(), "build", "pause", "linux", "pause.c");
       await run("gcc", ["-Os", "-Wall", "-static", "-DVERSION=3.10.2", "-o", join(folder, "pause"), code]);
     },

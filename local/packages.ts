@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { ensureDir, stateDir } from "./paths.ts";
 import { run, tryRun } from "./run.ts";
 
@@ -25,12 +25,16 @@ const programs: Record<string, string> = {
 };
 
 const cniPlugin = "/usr/lib/cni/ptp";
-const searchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const windows = process.platform === "win32";
+const searchPath = windows
+  ? []
+  : ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/go/bin"];
 
-/** The program's path on this machine, whatever the PATH of the caller says. */
+/** The program's path on this machine: on the PATH, or where the system keeps such programs. */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(":"), ...searchPath];
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""), ...searchPath];
+  const names = windows ? [`${name}.exe`, `${name}.cmd`] : [name];
+  return folders.flatMap((folder) => names.map((file) => join(folder, file))).find((path) => existsSync(path));
 }
 
 function missingPackages(): string[] {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, ensureDir, root } from "./paths.ts";
+import { findProgram } from "./packages.ts";
 import { run } from "./run.ts";
 
 /** A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and all that the release was built with. */
@@ -116,6 +117,8 @@ export const partDir = (name: PartName) => join(cacheDir, "bin", `${name}-${part
 /** A built binary's path, whether it is there yet or not. */
 export const binaryPath = (name: PartName, binary: string) => join(partDir(name), binary);
 
+export const goProgram = () => findProgram("go") ?? "go";
+
 /** Builds the part with the machine's Go unless the cache has it. @returns whether it was built now. */
 export async function ensurePart(name: PartName, log: (line: string) => void): Promise<boolean> {
   const target = partDir(name);
@@ -137,14 +140,14 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
     const packages = Object.entries(part.binaries);
     // Packages that share most of their code are compiled in one go; the last path element names the file.
     if (packages.every(([binary, path]) => path.endsWith(`/${binary}`))) {
-      await run("go", [...common, "-o", `${work}/`, ...packages.map(([, path]) => path)], {
+      await run(goProgram(), [...common, "-o", `${work}/`, ...packages.map(([, path]) => path)], {
         cwd,
         env: environment,
         logFile,
       });
     } else {
       for (const [binary, path] of packages) {
-        await run("go", [...common, "-o", join(work, binary), path], { cwd, env: environment, logFile });
+        await run(goProgram(), [...common, "-o", join(work, binary), path], { cwd, env: environment, logFile });
       }
     }
     renameSync(work, target);

@@ -5,6 +5,7 @@ import { loadStack, workspace } from "../load-stack.ts";
 import type { Pulumi } from "../pulumi-cli.ts";
 import type { Options } from "../options.ts";
 import { readStack, type StackOptions } from "../stack.ts";
+import { serviceState } from "../../local/service.ts";
 import { readUnavailable } from "../unavailable.ts";
 
 export type Log = (line: string) => void;
@@ -21,7 +22,8 @@ export function announceEngine(options: Options, log: Log): EngineChoice {
 
 /** How to read the stack that a command is about, as this machine can run it. */
 export function stackOptions({ stack, configFile, context }: Options): StackOptions {
-  const asked = { stack, configFile, context };
+  const localRegistryRuns = serviceState("registry") === "running";
+  const asked = { stack, configFile, context, localRegistryRuns };
   const { controlPlane } = loadStack(stack, asked);
   const local = controlPlane.mode === "kubeadm" && controlPlane.local;
   return local ? { ...asked, unavailableImages: readUnavailable(workspace, stack) } : asked;

@@ -48,6 +48,24 @@ describe("a stack's configuration", () => {
     expect(JSON.parse(values["quorum:images"] ?? "")).toEqual({ registry: "r", unavailable: ["a", "b"] });
   });
 
+  test.each<[string, string, boolean, boolean]>([
+    [
+      "a stack of local hosts keeps its mirror where the local registry runs",
+      "{mode: kubeadm, local: true}",
+      true,
+      true,
+    ],
+    ["and loses it where that does not run", "{mode: kubeadm, local: true}", false, false],
+    ["another stack's mirror is its own matter", "{mode: kubeadm}", false, true],
+  ])("with --context, %s", (_title, controlPlane, localRegistryRuns, kept) => {
+    const workspace = workspaceWith(
+      `config:\n  quorum:controlPlane: ${controlPlane}\n  quorum:images: {registry: r, mirror: m}\n`,
+    );
+    const { values } = readStack(workspace, { stack: "dev", context: "kind", localRegistryRuns, env: {} });
+    const images = { registry: "r", ...(kept && { mirror: "m" }) };
+    expect(JSON.parse(values["quorum:images"] ?? "")).toEqual(images);
+  });
+
   test.each([
     [
       "no such stack",
