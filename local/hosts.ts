@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -32,10 +33,8 @@ const networkNamespace = (name: string) => `quorum-${name}`;
 const serviceName = (name: string) => `host-${name}`;
 export const sshKeyFile = join(stateDir, "ssh", "id_ed25519");
 
-const linkNames = (host: LocalHost) => {
-  const last = host.address.split(".").at(-1);
-  return { outside: `q-out-${last}`, inside: `q-in-${last}` };
-};
+/** The machine's end of the host's link; the other end is the host's eth0. A link's name may have 15 bytes. */
+const linkName = (name: string) => `quorum-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
 
 export const gatewayOf = (hosts: readonly LocalHost[]) =>
   `${(hosts[0]?.address ?? "10.210.0.1").split(".").slice(0, 3).join(".")}.1`;
@@ -255,9 +254,9 @@ function writeHostFiles(host: LocalHost, hosts: readonly LocalHost[], network: H
 /** The host's network, made anew at each start: nothing of a host that was cut off half way is left in it. */
 async function makeHostNetwork(host: LocalHost, network: HostNetwork): Promise<void> {
   const namespace = networkNamespace(host.name);
-  const { outside, inside } = linkNames(host);
+  const outside = linkName(host.name);
+  const inside = "eth0";
   await removeHostNetwork(host.name);
-  await tryRun("ip", ["link", "delete", outside]);
   await run("ip", ["netns", "add", namespace]);
   const within = (...args: string[]) => run("ip", ["-n", namespace, ...args]);
   await within("link", "set", "lo", "up");
@@ -273,6 +272,8 @@ async function makeHostNetwork(host: LocalHost, network: HostNetwork): Promise<v
 }
 
 async function removeHostNetwork(name: string): Promise<void> {
+  // The link first: a namespace lives on for minutes while connections that were cut off in it time out.
+  if (await linkExists(linkName(name))) await run("ip", ["link", "delete", linkName(name)]);
   const namespace = networkNamespace(name);
   if (existsSync(`${namespaces}/${namespace}`)) await run("ip", ["netns", "delete", namespace]);
 }

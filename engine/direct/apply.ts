@@ -116,13 +116,23 @@ async function applyWave(work: readonly ObjectChange[], settings: ApplySettings)
   }
 }
 
-/** Objects to delete, in the order of deletion: the reverse of the order in which they were made. */
+/** Kinds that do something until they are gone, and need their rights and settings for it. */
+const workloads = new Set(["APIService", "CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"]);
+
+/** Objects to delete, in the order of deletion: the reverse of the order in which they were made, workloads before what they use. */
 export function deletions(removals: readonly Removal[]): InventoryEntry[] {
   const gone = removals.filter(({ keptBecause }) => keptBecause === undefined).map(({ entry }) => entry);
   const last = (entry: InventoryEntry) => (entry.kind === "Namespace" ? 1 : 0);
+  const first = (entry: InventoryEntry) => (workloads.has(entry.kind) ? 0 : 1);
   return gone
     .map((entry, index) => ({ entry, index }))
-    .sort((a, b) => last(a.entry) - last(b.entry) || b.entry.wave - a.entry.wave || b.index - a.index)
+    .sort(
+      (a, b) =>
+        last(a.entry) - last(b.entry) ||
+        b.entry.wave - a.entry.wave ||
+        first(a.entry) - first(b.entry) ||
+        b.index - a.index,
+    )
     .map(({ entry }) => entry);
 }
 
@@ -133,7 +143,7 @@ export async function removeAll(
 ): Promise<void> {
   const groups = new Map<string, InventoryEntry[]>();
   for (const entry of entries) {
-    const group = entry.kind === "Namespace" ? "namespaces" : String(entry.wave);
+    const group = entry.kind === "Namespace" ? "namespaces" : `${entry.wave} ${workloads.has(entry.kind)}`;
     const members = groups.get(group) ?? [];
     groups.set(group, members);
     members.push(entry);

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { processLives } from "../../engine/lock.ts";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   logFile,
@@ -34,7 +35,7 @@ describe("a service of the local run", () => {
     expect(servicePid(name)).toBe(pid);
     await stopService(name);
     expect(serviceState(name)).toBe("stopped");
-    expect(() => process.kill(pid ?? 0, 0)).toThrow(/ESRCH/);
+    expect(processLives(pid ?? 0)).toBe(false);
   });
 
   test("is started anew when its command changed", async () => {
