@@ -29,10 +29,15 @@ export interface StartRecord {
 
 export const readStart = () => JSON.parse(readFileSync(startRecord, "utf8")) as StartRecord;
 
-/** Runs one of the README's commands as a user would, by its launcher. */
-export async function quorum(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
+/** Runs one of the README's commands as a user would, by its launcher; `show` gets what it says while it says it. */
+export async function quorum(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  show: (text: string) => void = () => undefined,
+): Promise<Ended> {
   const began = performance.now();
-  const ended = await runProcess("node", [join(root, "engine", "launch.js"), ...args], { cwd: root, env });
+  const launcher = join(root, "engine", "launch.js");
+  const ended = await runProcess("node", [launcher, ...args], { cwd: root, env, onStdout: show, onStderr: show });
   return { ...ended, seconds: (performance.now() - began) / 1000 };
 }
 

@@ -5,7 +5,7 @@ import { quorum, startRecord, type StartRecord } from "./quorum.ts";
 /** Brings stack dev up with the README's own command, once for the whole run. */
 export default async function setup(): Promise<void> {
   const wasRunning = madeHosts().some((name) => hostState(name) === "running");
-  const started = await quorum(["start"]);
+  const started = await quorum(["start"], {}, (text) => process.stderr.write(text));
   writeFileSync(startRecord, JSON.stringify({ started, wasRunning } satisfies StartRecord));
   if (started.code !== 0) throw new Error(`npm start ended with ${started.code}\n${started.stdout}\n${started.stderr}`);
 }
