@@ -66,25 +66,9 @@ export class Kubectl {
 
   /** The objects that exist. Those whose kind or namespace the cluster does not know yet are left out. */
   async get(identities: readonly ObjectIdentity[]): Promise<KubeObject[]> {
-    let asked = identities;
-    while (asked.length > 0) {
-      const input = list(
-        asked.map(({ apiVersion, kind, namespace, name }) => ({
-          apiVersion,
-          kind,
-          metadata: namespace === undefined ? { name } : { name, namespace },
-        })),
-      );
-      const result = await this.#run(
-        ["get", "-f", "-", "--ignore-not-found", "--show-managed-fields", "-o", "json", requestTimeout],
-        { input },
-      );
-      if (result.code === 0) return parseObjects(result.stdout);
-      const known = withoutMissingKinds(asked, result.stderr);
-      if (known.length === asked.length) throw this.#error(result);
-      asked = known;
-    }
-    return [];
+    const flags = ["--ignore-not-found", "--show-managed-fields", "-o", "json", requestTimeout];
+    const result = await this.#onKnownKinds("get", flags, identities);
+    return result === undefined ? [] : parseObjects(result.stdout);
   }
 
   /** Every object of these kinds with a label, in all namespaces; kinds that the cluster does not know have none. */
@@ -149,6 +133,17 @@ export class Kubectl {
 
   /** Deletes in the given order and waits until all of it is gone. */
   async remove(identities: readonly ObjectIdentity[], timeoutSeconds: number): Promise<void> {
+    // In the foreground: an object counts as gone when its pods are, so what they need outlives them.
+    const flags = ["--ignore-not-found", "--cascade=foreground", "--wait=true", `--timeout=${timeoutSeconds}s`];
+    await this.#onKnownKinds("delete", flags, identities);
+  }
+
+  /** Asks for all at once, and again without the kinds that the cluster turns out not to know. Undefined when none is left. */
+  async #onKnownKinds(
+    verb: string,
+    flags: readonly string[],
+    identities: readonly ObjectIdentity[],
+  ): Promise<ProcessResult | undefined> {
     let asked = identities;
     while (asked.length > 0) {
       const input = list(
@@ -158,24 +153,13 @@ export class Kubectl {
           metadata: namespace === undefined ? { name } : { name, namespace },
         })),
       );
-      const result = await this.#run(
-        // In the foreground: an object counts as gone when its pods are, so what they need outlives them.
-        [
-          "delete",
-          "-f",
-          "-",
-          "--ignore-not-found",
-          "--cascade=foreground",
-          "--wait=true",
-          `--timeout=${timeoutSeconds}s`,
-        ],
-        { input },
-      );
-      if (result.code === 0) return;
+      const result = await this.#run([verb, "-f", "-", ...flags], { input });
+      if (result.code === 0) return result;
       const known = withoutMissingKinds(asked, result.stderr);
       if (known.length === asked.length) throw this.#error(result);
       asked = known;
     }
+    return undefined;
   }
 
   /** Any other call; its answer is JSON when it asks for it. @throws KubectlError */
