@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
-import { type Config, parseConfig } from "./config/parse.ts";
+import { type Config, parseConfig, parseValue } from "./config/parse.ts";
 
 export { type Config, imageCatalog, parseConfig } from "./config/parse.ts";
 
@@ -71,15 +71,6 @@ function controlPlaneArgs({ controlPlane, images }: Config): ControlPlaneArgs {
   if (controlPlane.mode === "existing") return controlPlane;
   const { user, port } = controlPlane.ssh;
   return { ...controlPlane, mirror: images.mirror, ssh: { user, port, privateKey: sshPrivateKey(controlPlane) } };
-}
-
-/** Structured values arrive as JSON, plain ones as they are. */
-function parseValue(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }
 
 function sshPrivateKey({ ssh, local }: Extract<Config["controlPlane"], { mode: "kubeadm" }>): pulumi.Output<string> {

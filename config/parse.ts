@@ -59,6 +59,15 @@ const catalogSchema = z.record(
   }),
 );
 
+/** A section as Pulumi hands it over: structured values are JSON, plain ones are as they are. */
+export function parseValue(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
 /** Every third-party image, from data/images.yaml. */
 export function imageCatalog(): ImageCatalog {
   return catalogSchema.parse(parse(readFileSync(join(import.meta.dirname, "../data/images.yaml"), "utf8")));

@@ -1,4 +1,4 @@
-import { type Config, parseConfig } from "../config/parse.ts";
+import { type Config, parseConfig, parseValue } from "../config/parse.ts";
 import { root, stateDir } from "../local/paths.ts";
 import type { Workspace } from "./files.ts";
 import { readStack, type StackOptions } from "./stack.ts";
@@ -17,13 +17,4 @@ export function loadStack(stack: string, options: Omit<StackOptions, "stack" | "
   const ours = Object.entries(values).filter(([key]) => key.startsWith(prefix));
   const raw = Object.fromEntries(ours.map(([key, value]) => [key.slice(prefix.length), parseValue(value)]));
   return parseConfig(raw, { secretSections: secretKeys.map((key) => key.slice(prefix.length)) });
-}
-
-/** Structured values are JSON, plain ones are as they are. */
-function parseValue(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }
