@@ -33,11 +33,19 @@ const built = new AppImages("images", {
   base: thirdParty("node"),
 });
 
-const namespaces = new Namespaces("namespaces", { names: config.namespaces }, { provider });
+const namespaces = new Namespaces(
+  "namespaces",
+  { names: { apps: config.namespaces.apps, monitoring: config.namespaces.monitoring } },
+  { provider },
+);
 const apps = namespaces.nameOf("apps");
 
 for (const [name, service] of Object.entries(config.services)) {
-  new Workload(name, { ...service, namespace: apps, image: built.reference(service.image) }, { provider });
+  new Workload(
+    name,
+    { ...service, namespace: apps, image: built.reference(service.image), replicas: service.replicas ?? 2 },
+    { provider },
+  );
 }
 
 const localPath =

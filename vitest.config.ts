@@ -12,6 +12,9 @@ class StoryOrder extends BaseSequencer {
   }
 }
 
+/** What disturbs everybody else, or takes the cluster away. */
+const takeAway = ["test/cluster/faults.test.ts", "test/cluster/down.test.ts"];
+
 const onCluster = {
   globalSetup: ["test/cluster/setup.ts"],
   fileParallelism: false,
@@ -34,7 +37,25 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...onCluster } },
+      {
+        test: {
+          name: "cluster",
+          include: ["test/cluster/*.test.ts"],
+          exclude: takeAway,
+          ...onCluster,
+        },
+      },
+      // Each story has a stack of its own, so they are lived side by side: most of their time is waiting.
+      {
+        test: {
+          name: "stacks",
+          include: ["test/cluster/stacks/*.test.ts"],
+          ...onCluster,
+          fileParallelism: true,
+          maxWorkers: 4,
+        },
+      },
+      { test: { name: "end", include: takeAway, ...onCluster } },
       { test: { name: "soak", include: ["test/soak/**/*.test.ts"], ...onCluster, testTimeout: 1_800_000 } },
     ],
   },

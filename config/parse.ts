@@ -9,24 +9,42 @@ import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts
 import { type Exposure, serviceProblems } from "../components/plan/services.ts";
 import { schemaProblems, unknownKey, withoutSecret } from "./problems.ts";
 import {
+  type Backup,
   type ControlPlane,
   type Images,
+  type Ingress,
+  type Job,
   type Monitoring,
   type Namespaces,
+  type Platform,
+  type Registry,
   sections,
-  serviceName,
-  serviceSchema,
+  type Security,
   type Service,
   type Storage,
+  type Ui,
 } from "./schema.ts";
+import { jobName, jobSchema } from "./schema/jobs.ts";
+import { serviceName, serviceSchema } from "./schema/services.ts";
 
 /** A whole, checked configuration, with every default in its place. */
 export interface Config {
-  readonly images: Images & { readonly catalog: ImageCatalog };
+  readonly platform: Platform;
+  readonly images: Images & {
+    readonly catalog: ImageCatalog;
+    readonly trusted: readonly string[];
+    readonly digests: "required" | "allowed";
+  };
   readonly services: Readonly<Record<string, Service>>;
+  readonly jobs: Readonly<Record<string, Job>>;
   readonly namespaces: Namespaces;
+  readonly security: Security;
   readonly storage: Storage & { readonly provisioner: "local-path" | "existing"; readonly retain: boolean };
+  readonly backup: Backup | undefined;
+  readonly ingress: Ingress;
+  readonly registry: Registry | undefined;
   readonly monitoring: Monitoring & { readonly metricsServer: { readonly enabled: boolean } };
+  readonly ui: Ui;
   readonly controlPlane: ControlPlane;
   /** What the stack leaves out because this site lacks its images. */
   readonly skipped: readonly Skipped[];
@@ -88,11 +106,18 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     problems.push(...schemaProblems(result.error.issues, { key: `quorum:${section}${path}`, value, secret }));
     return undefined;
   };
+  const platform = read("platform", sections.platform, raw["platform"]);
   const images = read("images", sections.images, raw["images"] ?? {});
-  const services = readServices(raw, read);
+  const services = readEach(raw, "services", read, serviceName, serviceSchema);
+  const jobs = readEach(raw, "jobs", read, jobName, jobSchema);
   const namespaces = read("namespaces", sections.namespaces, raw["namespaces"] ?? {});
+  const security = read("security", sections.security, raw["security"] ?? {});
   const storage = read("storage", sections.storage, raw["storage"] ?? {});
+  const backup = read("backup", sections.backup, raw["backup"]);
+  const ingress = read("ingress", sections.ingress, raw["ingress"] ?? {});
+  const registry = read("registry", sections.registry, raw["registry"]);
   const monitoring = read("monitoring", sections.monitoring, raw["monitoring"] ?? {});
+  const ui = read("ui", sections.ui, raw["ui"] ?? {});
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
 
   const together = [
@@ -107,20 +132,32 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   ];
   problems.push(...together.map((problem) => withoutSecret(problem, options.secretSections ?? [])));
   refuse("the configuration of this stack", problems);
-  if (!images || !namespaces || !storage || !monitoring || !controlPlane) {
+  if (!platform || !images || !namespaces || !security || !storage || !ingress || !monitoring || !ui || !controlPlane) {
     throw new Error("a section of the configuration failed without a problem");
   }
   const ours = controlPlane.mode === "kubeadm";
   const local = ours && controlPlane.local;
   const checked = {
-    images: { ...images, catalog },
+    platform,
+    images: {
+      ...images,
+      catalog,
+      trusted: images.trusted ?? trustedRegistries(images, catalog),
+      digests: images.digests ?? (local ? ("allowed" as const) : ("required" as const)),
+    },
     services,
+    jobs,
     namespaces,
+    security,
     storage: {
       ...storage,
       provisioner: storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const)),
       retain: storage.retain ?? !local,
     },
+    backup,
+    ingress,
+    registry,
+    ui,
     monitoring: {
       ...monitoring,
       metricsServer: { ...monitoring.metricsServer, enabled: monitoring.metricsServer.enabled ?? ours },
@@ -133,20 +170,32 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
 
 type Read = <Value>(section: string, schema: z.ZodType<Value>, value: unknown, path?: string) => Value | undefined;
 
-/** Reads services one by one, so that a problem in one leaves the others checked against each other. */
-function readServices(raw: Raw, read: Read): Record<string, Service> {
-  const value = raw["services"] ?? {};
+/** Reads services or jobs one by one, so that a problem in one leaves the others checked against each other. */
+function readEach<Value>(
+  raw: Raw,
+  section: "services" | "jobs",
+  read: Read,
+  nameSchema: z.ZodString,
+  schema: z.ZodType<Value>,
+): Record<string, Value> {
+  const value = raw[section] ?? {};
   if (!isMapping(value)) {
-    read("services", sections.services, value);
+    read<unknown>(section, sections[section], value);
     return {};
   }
-  const services: Record<string, Service> = {};
+  const found: Record<string, Value> = {};
   for (const [name, settings] of Object.entries(value)) {
-    const nameFits = read("services", z.record(serviceName, z.unknown()), { [name]: null }) !== undefined;
-    const service = read("services", serviceSchema, settings, `.${name}`);
-    if (nameFits && service) services[name] = service;
+    const nameFits = read(section, z.record(nameSchema, z.unknown()), { [name]: null }) !== undefined;
+    const one = read(section, schema, settings, `.${name}`);
+    if (nameFits && one) found[name] = one;
   }
-  return services;
+  return found;
+}
+
+/** Registries that images come from where nothing is said about trust. */
+function trustedRegistries(images: Images, catalog: ImageCatalog): string[] {
+  const hosts = Object.values(catalog).map(({ image }) => image.slice(0, image.indexOf("/")));
+  return [...new Set([images.registry, ...(images.mirror === undefined ? hosts : [images.mirror])])].sort();
 }
 
 function unknownSections(raw: Raw): Problem[] {

@@ -53,7 +53,7 @@ describe("the stack files", () => {
   it("prod is redundant, builds nothing and keeps its data", () => {
     const { controlPlane, services, monitoring, storage, images } = parseConfig(stackSections("prod"));
     expect(controlPlane.mode === "kubeadm" && Object.keys(controlPlane.hosts)).toHaveLength(3);
-    expect(Object.values(services).every((one) => one.replicas >= 3)).toBe(true);
+    expect(Object.values(services).every((one) => (one.replicas ?? 2) >= 3)).toBe(true);
     expect(monitoring.prometheus.replicas).toBe(2);
     expect(storage.retain).toBe(true);
     expect(Object.values(images.builds).every((build) => build.digest !== undefined)).toBe(true);

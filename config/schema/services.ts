@@ -1,0 +1,166 @@
+import { integer, text, label, choice, flag, address, subnet, mapping, named, texts, list, dnsName } from "./shapes.ts";
+
+/** Longest service name: what is made from it must fit in the 63 characters of a DNS label, with a hash and an ordinal. */
+const serviceNameLength = 50;
+/** A name of quorum:images.builds or data/images.yaml, or a reference whose host has a dot, a port or is localhost. */
+export const imageName = text(
+  "a name of quorum:images.builds or data/images.yaml, or a full reference with its registry",
+  "app",
+  /^[a-z0-9][A-Za-z0-9._\/:@-]*$/,
+);
+
+export const expose = mapping({
+  /** Port that the outside reaches. */
+  port: integer(1, 65535, 9376),
+  /** Name that the outside reaches it by; it goes into the stack's URLs. */
+  hostname: text("a DNS name", "app.example.com", dnsName, 253).optional(),
+  /** Balancer that serves it, where the cluster has several. */
+  loadBalancerClass: text("a balancer's class", "metallb.io/metallb", /^[a-z0-9]([a-z0-9.\/-]*[a-z0-9])?$/).optional(),
+  /** Address to ask the balancer for; on bare metal, one of its pool. */
+  address: address("an IPv4 address", "192.0.2.80").optional(),
+});
+
+const cpuMillis = integer(1, 256_000, 100);
+const memoryMiB = integer(16, 4_194_304, 128);
+
+/** What a container may use. */
+export const resources = mapping({
+  /** Set aside for it. */
+  cpuMillis: cpuMillis.default(100),
+  /** Most that it gets. @default twice cpuMillis, at least 1000 */
+  cpuLimitMillis: cpuMillis.optional(),
+  /** Set aside for it, and the most that it gets. */
+  memoryMiB: memoryMiB.default(128),
+  /** Most that it may write to its own disk and to /tmp together. */
+  ephemeralMiB: integer(16, 1_048_576, 256).default(256),
+});
+
+/** Something outside the cluster that a service calls. */
+export const outbound = mapping({
+  subnet: subnet("198.51.100.0/24"),
+  port: integer(1, 65535, 443),
+  protocol: choice(["TCP", "UDP"]).default("TCP"),
+});
+
+const autoscale = mapping({
+  minReplicas: integer(1, 1000, 2).default(2),
+  maxReplicas: integer(2, 1000, 10),
+  /** Average use of what is set aside, above which pods are added. @default 70, when memoryPercent is not given either */
+  cpuPercent: integer(1, 1000, 70).optional(),
+  memoryPercent: integer(1, 1000, 80).optional(),
+  /** How long the use must have been lower before pods are taken away. @default 300 (Kubernetes' own) */
+  scaleInSeconds: integer(0, 3600, 300).default(300),
+});
+
+const toleration = mapping({
+  key: text("the key of a taint", "dedicated", /^[A-Za-z0-9]([A-Za-z0-9._\/-]*[A-Za-z0-9])?$/, 316),
+  /** @default any value */
+  value: text("the value of a taint", "batch", /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, 63).optional(),
+  effect: choice(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+});
+
+const spreading = choice(["hard", "soft", "off"]);
+
+const placement = mapping({
+  nodeSelector: texts("node labels").default({}),
+  tolerations: list(toleration, "tolerations").default([]),
+  /** Whether pods must lie on different hosts (hard), should (soft) or need not. @default hard where the stack knows of as many hosts as pods, else soft */
+  spreadHosts: spreading.optional(),
+  /** The same for zones. @default hard where the stack knows of two zones or more, else soft */
+  spreadZones: spreading.optional(),
+});
+
+const volume = mapping({
+  mountPath: text("an absolute folder", "/var/lib/shop", /^(\/[A-Za-z0-9._-]+)+$/),
+  /** Volumes that exist keep their size: a change of a StatefulSet's is refused. */
+  storageGiB: integer(1, 65_536, 10),
+  className: text("the name of a StorageClass", "local-path", dnsName, 253).optional(),
+  /** Whether it outlives the service. @default quorum:storage.retain */
+  retain: flag().optional(),
+  /** Whether it is backed up to quorum:backup. */
+  backup: flag().default(false),
+});
+
+const ingress = mapping({
+  /** Name that requests ask for. */
+  hostname: text("a DNS name", "shop.example.com", dnsName, 253),
+  path: text("a path that begins with /", "/shop", /^\/[^\s?#]*$/).default("/"),
+  api: choice(["Ingress", "HTTPRoute"]).default("Ingress"),
+  tls: mapping({
+    /** Secret with the certificate. @default <service>-tls */
+    secretName: text("the name of a Secret", "shop-tls", dnsName, 253).optional(),
+    /** ClusterIssuer of cert-manager that makes the Secret. Without it the Secret must be there. */
+    issuer: text("the name of a ClusterIssuer", "letsencrypt", dnsName, 253).optional(),
+  }).optional(),
+  /** User name to password; whoever asks must give one of them. */
+  basicAuth: texts("passwords, by user name").optional(),
+  /** What the service sees in place of `path`. */
+  rewritePath: text("a path that begins with /", "/", /^\/[^\s?#]*$/).optional(),
+});
+
+const serviceSecrets = mapping({
+  /** Environment variables that are secret. */
+  env: texts("environment variables").default({}),
+  /** Secret files, mounted at /etc/<service name>-secrets. */
+  files: texts("files: name to text").default({}),
+  /** Environment variables from quorum:security.generatedSecrets: variable to `<secret>/<key>`. */
+  generated: texts("environment variables: name to secret/key").default({}),
+});
+
+export const serviceName = label("a service name", "metricsdemo", serviceNameLength);
+
+export const serviceSchema = mapping({
+  image: imageName,
+  /** StatefulSet: pods with names and volumes of their own. DaemonSet: one pod on each node. A change replaces it. */
+  kind: choice(["Deployment", "StatefulSet", "DaemonSet"]).default("Deployment"),
+  /** What the service does; the image's program reads it as ROLE and it becomes the label instancetype. */
+  role: label("a role that the image knows", "web"),
+  /** @default 2; not for a DaemonSet, nor beside autoscale */
+  replicas: integer(1, 1000, 2).optional(),
+  autoscale: autoscale.optional(),
+  /** Port that the container listens on. */
+  port: integer(1, 65535, 80).default(8080),
+  expose: expose.optional(),
+  /** Port of the Service. @default expose.port, or else port */
+  servicePort: integer(1, 65535, 80).optional(),
+  /** Whether its name stands for the pods themselves, not for an address of its own. @default true for a StatefulSet's own peers only */
+  headless: flag().default(false),
+  /** Time for which a client stays with one pod. @default none: each connection for itself */
+  affinitySeconds: integer(1, 86_400, 10_800).optional(),
+  ingress: ingress.optional(),
+  /** Services that it calls. What is not declared is refused by the network. */
+  calls: list(label("the name of a service", "svcb", serviceNameLength), "service names").default([]),
+  /** What outside the cluster it calls. */
+  outbound: list(outbound, "subnets and ports").default([]),
+  /** From where it may be reached besides the services that call it. @default outside with `expose`, ingress with `ingress` */
+  exposedTo: list(choice(["outside", "ingress"]), "places").optional(),
+  /** Whether Prometheus scrapes it. */
+  scrape: flag().default(true),
+  /** Label apptype, by which Prometheus chooses what it scrapes. */
+  type: label("the kind of service", "business").default("business"),
+  env: texts("environment variables").default({}),
+  /** Files of the service, mounted at /etc/<service name>. */
+  config: texts("files: name to text").default({}),
+  secrets: serviceSecrets.prefault({}),
+  volumes: named(label("a volume name", "data", 30), volume, "volumes, by name").default({}),
+  resources: resources.prefault({}),
+  /** What is started first and preempted last when room is short. */
+  priority: choice(["critical", "standard", "batch"]).default("standard"),
+  placement: placement.prefault({}),
+  /** Time without progress after which a roll-out counts as failed. */
+  progressSeconds: integer(30, 3600, 300).default(300),
+  /** Whether a failed roll-out goes back to the last good one by itself. */
+  rollback: flag().default(false),
+  probes: mapping({
+    readinessPath: text("a path that begins with /", "/health", /^\/[^\s]*$/).default("/health"),
+    livenessPath: text("a path that begins with /", "/api/job/alive/check", /^\/[^\s]*$/).default(
+      "/api/job/alive/check",
+    ),
+    periodSeconds: integer(1, 300, 5).default(5),
+    timeoutSeconds: integer(1, 300, 1).default(1),
+    /** Time from the start of the container until it must answer. */
+    startupSeconds: integer(1, 3600, 60).default(60),
+  }).prefault({}),
+  /** Time from the order to stop until the process is killed. */
+  gracePeriodSeconds: integer(10, 3600, 30).default(30),
+});
