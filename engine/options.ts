@@ -9,10 +9,16 @@ export interface Options {
   readonly engine: EngineName | undefined;
   readonly out: string | undefined;
   readonly json: boolean;
+  readonly markdown: boolean;
+  /** Git revision to compare with. */
+  readonly base: string | undefined;
+  /** Names given by an option that takes several, parted by commas. */
+  readonly dead: readonly string[];
   readonly timeoutSeconds: number;
 }
 
-export type OptionName = "stack" | "config-file" | "context" | "engine" | "out" | "json" | "timeout";
+export type OptionName =
+  "stack" | "config-file" | "context" | "engine" | "out" | "json" | "markdown" | "base" | "dead" | "timeout";
 
 const types = {
   stack: { type: "string" },
@@ -21,6 +27,9 @@ const types = {
   engine: { type: "string" },
   out: { type: "string" },
   json: { type: "boolean" },
+  markdown: { type: "boolean" },
+  base: { type: "string" },
+  dead: { type: "string" },
   timeout: { type: "string" },
 } as const;
 
@@ -41,7 +50,7 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
   if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1) {
     throw new Error(`--timeout is "${timeout ?? ""}", but it must be a whole number of seconds, 1 or more`);
   }
-  for (const key of ["stack", "config-file", "context", "out"] as const) {
+  for (const key of ["stack", "config-file", "context", "out", "base", "dead"] as const) {
     if (given[key] === "") throw new Error(`--${key} is empty; give it a value or leave it out`);
   }
   return {
@@ -51,6 +60,9 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     engine,
     out: given.out,
     json: given.json ?? false,
+    markdown: given.markdown ?? false,
+    base: given.base,
+    dead: given.dead?.split(",") ?? [],
     timeoutSeconds,
   };
 }

@@ -5,6 +5,7 @@ import { networkScript, nodeScript, prepareScript, type StepContext } from "../p
 import type { KubeadmSettings } from "../plan/hosts.ts";
 import { changeScript, initScript, kubeconfigScript } from "../plan/init-step.ts";
 import { joinScript, ticketScript } from "../plan/join-step.ts";
+import { list } from "../plan/problems.ts";
 
 /** How host steps reach their hosts. */
 export interface SshArgs {
@@ -75,6 +76,12 @@ export class ControlPlane extends pulumi.ComponentResource {
       this.summary = { mode: "existing", context };
     } else {
       const plan = planControlPlane(args);
+      if (plan.beyondKubeadm.length > 0) {
+        throw new pulumi.ResourceError(
+          `quorum:controlPlane asks for ${list(plan.beyondKubeadm)}, but up carries out no more than one member and one API server on a host; set goal to minimal or storage-redundancy, leave out hosts with role etcd, and set etcd.events to shared`,
+          this,
+        );
+      }
       const kubeconfig = this.provision(name, args, { settings: args, plan, mirror: args.mirror });
       const { endpoint, members, quorum, tolerance, warnings } = plan;
       this.access = { kubeconfig, clusterIdentifier: plan.clusterName };

@@ -1,15 +1,10 @@
 import { controlPlaneProblems } from "./control-plane-checks.ts";
-import {
-  apiPort,
-  byName,
-  controlPlaneNames,
-  type KubeadmSettings,
-  podSubnetOf,
-  quorumOf,
-  toleranceOf,
-} from "./hosts.ts";
-import { refuse } from "./problems.ts";
+import { apiPort, byName, type KubeadmSettings, podSubnetOf, quorumOf, toleranceOf } from "./hosts.ts";
+import { type Loss, lossesOf, type Placement } from "./losses.ts";
+import { list, refuse } from "./problems.ts";
+import { type Requirement, requirementsOf } from "./requirements.ts";
 import { formatSubnet, parseSubnet } from "./subnet.ts";
+import { beyondKubeadm, placeComponents } from "./topology.ts";
 
 export interface PlannedHost {
   readonly name: string;
@@ -37,14 +32,19 @@ export interface ControlPlanePlan {
   /** Control-plane hosts first, the one that begins the cluster foremost, then workers; by name within each. */
   readonly hosts: readonly PlannedHost[];
   readonly first: PlannedHost;
+  /** What of the control plane runs where, hosts of etcd alone included; by name. */
+  readonly placements: readonly Placement[];
+  /** What of it `up` cannot carry out, as kubeadm alone cannot. */
+  readonly beyondKubeadm: readonly string[];
   /** Names of the hosts with a voting etcd member. */
   readonly members: readonly string[];
   /** Members that must agree before a write counts. */
   readonly quorum: number;
   /** Members that may be lost with nothing stopping. */
   readonly tolerance: number;
-  /** What the loss of each single host costs. */
-  readonly losses: readonly { readonly host: string; readonly cost: string }[];
+  /** What each loss of a disk, a host, two hosts, a machine or a zone costs. */
+  readonly losses: readonly Loss[];
+  readonly requirements: readonly Requirement[];
   readonly steps: readonly PlannedStep[];
   readonly warnings: readonly string[];
 }
@@ -56,60 +56,55 @@ export interface ControlPlanePlan {
  */
 export function planControlPlane(settings: KubeadmSettings): ControlPlanePlan {
   refuse("the control plane", controlPlaneProblems(settings));
-  const hosts = placeHosts(settings);
+  const placements = placeComponents(settings);
+  const hosts = placeHosts(settings, placements);
   const [first] = hosts;
   if (first === undefined) throw new Error("a plan without hosts passed its own checks");
-  const members = hosts.filter((host) => host.role === "control-plane").map((host) => host.name);
+  const members = placements.filter(({ etcd }) => etcd > 0);
+  const voters = members.reduce((sum, { etcd }) => sum + etcd, 0);
   const plan = {
     clusterName: settings.clusterName,
     kubernetesVersion: settings.kubernetesVersion,
     endpoint: settings.endpoint ?? `${first.address}:${apiPort}`,
     hosts,
     first,
-    members,
-    quorum: quorumOf(members.length),
-    tolerance: toleranceOf(members.length),
+    placements,
+    beyondKubeadm: beyondKubeadm(placements),
+    members: members.map(({ host }) => host),
+    quorum: quorumOf(voters),
+    tolerance: toleranceOf(voters),
   };
   return {
     ...plan,
-    losses: hosts.map((host) => ({ host: host.name, cost: lossOf(host, hosts, plan.endpoint) })),
+    losses: lossesOf(placements),
+    requirements: requirementsOf(placements, settings.hosts),
     steps: orderSteps(hosts, settings.network.plugin),
-    warnings: warningsOf(settings, hosts),
+    warnings: warningsOf(settings, plan),
   };
 }
 
-function placeHosts(settings: KubeadmSettings): PlannedHost[] {
+/** The Kubernetes nodes: a host that is given no part of the control plane is a worker, one with etcd alone is no node. */
+function placeHosts(settings: KubeadmSettings, placements: readonly Placement[]): PlannedHost[] {
   const whole = settings.network.plugin === "routed" ? parseSubnet(settings.network.podSubnet) : undefined;
-  const firstName = settings.firstHost ?? controlPlaneNames(settings)[0];
-  const workers = Object.values(settings.hosts).some((host) => host.role === "worker");
+  const part = new Map(placements.map((placement) => [placement.host, placement]));
+  const serves = (name: string) => (part.get(name)?.apiServers ?? 0) > 0;
+  const nodes = byName(settings).filter(([, { role }]) => role !== "etcd");
+  const firstName = settings.firstHost ?? nodes.find(([name]) => serves(name))?.[0];
   const rank = (host: PlannedHost) => (host.name === firstName ? 0 : host.role === "control-plane" ? 1 : 2);
-  return byName(settings)
+  return nodes
     .map(([name, host]): PlannedHost => {
       const podSubnet = whole && podSubnetOf(host, whole);
       return {
         name,
         address: host.address,
-        role: host.role,
-        schedulable: host.role === "worker" || (host.schedulable ?? !workers),
+        role: serves(name) ? "control-plane" : "worker",
+        schedulable: part.get(name)?.takesPods ?? false,
         zone: host.zone,
         podSubnet: podSubnet && formatSubnet(podSubnet),
         kubelet: host.kubelet ?? {},
       };
     })
     .sort((a, b) => rank(a) - rank(b));
-}
-
-function lossOf(host: PlannedHost, hosts: readonly PlannedHost[], endpoint: string): string {
-  const rest = hosts.filter((other) => other !== host);
-  const runsPods = rest.some((other) => other.schedulable);
-  const pods = !host.schedulable ? "no pods" : runsPods ? "its pods start again elsewhere" : "its pods stay down";
-  if (host.role === "worker") return `control plane untouched; ${pods}`;
-  const members = hosts.filter((other) => other.role === "control-plane").length;
-  if (members === 1) return "reads, writes and scheduling stop, and the only copy of the data is on it";
-  if (members - 1 < quorumOf(members)) return `writes and scheduling stop until it is back; ${pods}`;
-  const left = members - 1 - quorumOf(members);
-  const reach = endpoint.split(":")[0] === host.address ? "; the API is not reached, as the endpoint is this host" : "";
-  return `reads, writes and scheduling go on, ${left} more may be lost${reach}; ${pods}`;
 }
 
 function orderSteps(hosts: readonly PlannedHost[], plugin: "routed" | "none"): PlannedStep[] {
@@ -152,30 +147,40 @@ function orderSteps(hosts: readonly PlannedHost[], plugin: "routed" | "none"): P
   ];
 }
 
-function warningsOf(settings: KubeadmSettings, hosts: readonly PlannedHost[]): string[] {
-  const members = hosts.filter((host) => host.role === "control-plane");
+type Drawn = Pick<ControlPlanePlan, "hosts" | "placements" | "beyondKubeadm">;
+
+function warningsOf(settings: KubeadmSettings, { hosts, placements, beyondKubeadm: beyond }: Drawn): string[] {
+  const members = placements.filter(({ etcd }) => etcd > 0);
+  const serving = placements.filter(({ apiServers }) => apiServers > 0);
+  const [only] = members;
   const warnings: string[] = [];
-  if (members.length === 1 && !settings.local) {
+  if (members.length === 1 && only !== undefined && !settings.local) {
     warnings.push(
-      "one control-plane host: its loss stops the cluster and loses the data; three tolerate the loss of one",
+      placements.length === 1
+        ? "one control-plane host: its loss stops the cluster and loses the data; three tolerate the loss of one"
+        : `all of etcd is on ${only.host}: its loss stops the cluster and loses the data; three hosts with etcd tolerate the loss of one`,
     );
+    if (!only.redundantStorage)
+      warnings.push(`the disk of ${only.host} holds the only copy of the data: mirror it and say storage: redundant`);
   }
   if (members.length === 1 && settings.endpoint === undefined && !settings.local) {
     warnings.push(
       "no endpoint: more control-plane hosts can join later only through a name set before the cluster begins",
     );
   }
-  const endpointHost = settings.endpoint?.split(":")[0];
-  const single = members.length > 1 ? members.find((host) => host.address === endpointHost) : undefined;
+  if (isBlindChoice(settings)) {
+    warnings.push(`of two hosts ${only?.host ?? ""} gets etcd by its name alone: say which is more reliable`);
+  }
+  const single = serving.length > 1 ? serving.find(({ holdsEndpoint }) => holdsEndpoint) : undefined;
   if (single !== undefined) {
     warnings.push(
-      `endpoint is the address of ${single.name}: its loss takes the API with it though etcd keeps its quorum`,
+      `endpoint is the address of ${single.host}: its loss takes the API with it though etcd keeps its quorum`,
     );
   }
   if (members.length > 1) {
-    for (const zone of new Set(members.map((host) => host.zone ?? ""))) {
-      const inside = members.filter((host) => (host.zone ?? "") === zone).length;
-      if (zone !== "" && members.length - inside < quorumOf(members.length)) {
+    for (const zone of new Set(members.flatMap((member) => member.zone ?? []))) {
+      const inside = members.filter((member) => member.zone === zone).length;
+      if (members.length - inside < quorumOf(members.length)) {
         warnings.push(
           `zone ${zone} has ${inside} of ${members.length} members: its loss loses the quorum; spread over 3 zones`,
         );
@@ -190,5 +195,16 @@ function warningsOf(settings: KubeadmSettings, hosts: readonly PlannedHost[]): s
   if (!hosts.some((host) => host.schedulable)) {
     warnings.push("no host takes ordinary pods: set schedulable: true on one or add a worker");
   }
+  if (beyond.length > 0) {
+    warnings.push(`planned, but not carried out by up yet: ${list(beyond)}`);
+  }
   return warnings;
+}
+
+/** Whether nothing but names decides which of two hosts holds etcd. */
+function isBlindChoice({ hosts }: KubeadmSettings): boolean {
+  const all = Object.values(hosts);
+  const holders = all.some(({ role }) => role === "etcd") ? "etcd" : "control-plane";
+  const candidates = all.filter(({ role, etcdMembers }) => role === holders && etcdMembers === undefined);
+  return candidates.length === 2 && candidates[0]?.reliability === candidates[1]?.reliability;
 }

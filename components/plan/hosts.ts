@@ -4,7 +4,19 @@ import { parseAddress, parseSubnet, part, type Subnet } from "./subnet.ts";
 export interface HostSettings {
   /** IPv4 address that the other hosts reach it by. */
   readonly address: string;
-  readonly role: "control-plane" | "worker";
+  /** `etcd`: nothing but members of an etcd cluster of its own hosts. */
+  readonly role: "control-plane" | "worker" | "etcd";
+  /** How much it is trusted, against the others: of two hosts, the one with more holds etcd. @default 50 */
+  readonly reliability?: number | undefined;
+  /** Physical machine under a virtual one: hosts that share it are lost together. */
+  readonly hypervisor?: string | undefined;
+  /** Whether the loss of one disk loses nothing. @default single */
+  readonly storage?: "single" | "redundant" | undefined;
+  /** Voting etcd members on it. @default by the plan: see placeComponents */
+  readonly etcdMembers?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly cpus?: number | undefined;
+  readonly diskGiB?: number | undefined;
   /** Whether ordinary pods may run on a control-plane host. @default true when there is no worker */
   readonly schedulable?: boolean | undefined;
   /** Failure zone; becomes the node label topology.kubernetes.io/zone. */
@@ -15,6 +27,21 @@ export interface HostSettings {
   readonly kubelet?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/**
+ * What one or two hosts are to withstand. `storage-redundancy`: the loss of a disk. `control-plane-redundancy`: besides, faults
+ * of single processes. From three hosts on, each goal has a member and an API server on every host.
+ */
+export type Goal = "minimal" | "storage-redundancy" | "control-plane-redundancy";
+
+export interface EtcdSettings {
+  /** `own`: events lie in an etcd cluster of their own, so that many of them do not slow the rest. */
+  readonly events: "shared" | "own";
+  /** Size past which etcd refuses writes, 100 to 8192. @see https://etcd.io/docs/v3.6/dev-guide/limit/ */
+  readonly quotaMiB: number;
+  /** Longest round trip between two members. */
+  readonly roundTripMillis: number;
+}
+
 /** What the plan needs to know of a control plane that kubeadm makes. */
 export interface KubeadmSettings {
   /** Full version without a `v`, such as 1.37.2. */
@@ -22,6 +49,8 @@ export interface KubeadmSettings {
   readonly clusterName: string;
   /** The hosts are processes of this machine: nothing may be written outside their own folders. */
   readonly local: boolean;
+  readonly goal: Goal;
+  readonly etcd: EtcdSettings;
   readonly hosts: Readonly<Record<string, HostSettings>>;
   /** Host that begins the cluster. @default the first control-plane host by name */
   readonly firstHost?: string | undefined;
@@ -56,12 +85,6 @@ export const hostSubnetPrefix = 24;
 /** Hosts in the order of their names: the order of keys in a file means nothing. */
 export function byName(settings: KubeadmSettings): [string, HostSettings][] {
   return Object.entries(settings.hosts).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-export function controlPlaneNames(settings: KubeadmSettings): string[] {
-  return byName(settings)
-    .filter(([, host]) => host.role === "control-plane")
-    .map(([name]) => name);
 }
 
 /** How many hosts a pod subnet has room for. */

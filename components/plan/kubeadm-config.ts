@@ -73,11 +73,33 @@ function clusterDocument(settings: KubeadmSettings, plan: ControlPlanePlan, mirr
     ...(settings.network.plugin === "routed"
       ? { controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] } }
       : {}),
+    ...etcdDocument(settings),
     // A custom repository makes kubeadm look for CoreDNS without the folder that it has upstream.
     ...(mirror === undefined
       ? {}
       : { imageRepository: mirror, dns: { imageRepository: mirrorRepository("registry.k8s.io/coredns", mirror) } }),
   };
+}
+
+/** etcd's own defaults. @see https://etcd.io/docs/v3.6/tuning/ and https://etcd.io/docs/v3.6/dev-guide/limit/ */
+const etcdDefaults = { quotaMiB: 2048, heartbeatMillis: 100, electionMillis: 1000 };
+const bytesPerMebibyte = 1024 * 1024;
+
+/** Flags that differ from etcd's defaults: heartbeats at the longest round trip, elections after ten of them. */
+function etcdDocument({ etcd: { quotaMiB, roundTripMillis } }: KubeadmSettings): Document {
+  const heartbeat = Math.max(etcdDefaults.heartbeatMillis, roundTripMillis);
+  const extraArgs = [
+    ...(quotaMiB === etcdDefaults.quotaMiB
+      ? []
+      : [{ name: "quota-backend-bytes", value: String(quotaMiB * bytesPerMebibyte) }]),
+    ...(heartbeat === etcdDefaults.heartbeatMillis
+      ? []
+      : [
+          { name: "heartbeat-interval", value: String(heartbeat) },
+          { name: "election-timeout", value: String(10 * heartbeat) },
+        ]),
+  ];
+  return extraArgs.length === 0 ? {} : { etcd: { local: { extraArgs } } };
 }
 
 function nodeRegistration(settings: KubeadmSettings, host: PlannedHost): Document {

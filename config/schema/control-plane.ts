@@ -16,7 +16,19 @@ import {
 
 const host = mapping({
   address: address("an IPv4 address", "192.0.2.11"),
-  role: choice(["control-plane", "worker"]).default("control-plane"),
+  role: choice(["control-plane", "worker", "etcd"]).default("control-plane"),
+  /** How much it is trusted, against the others: of two hosts, the one with more holds etcd. @default 50 */
+  reliability: integer(1, 100, 50).optional(),
+  /** Physical machine under a virtual one: hosts that share it are lost together. */
+  hypervisor: label("a physical machine", "rack1-m3").optional(),
+  /** Whether the loss of one disk loses nothing (RAID, mirrored). @default single */
+  storage: choice(["single", "redundant"]).optional(),
+  /** Voting etcd members on it. @default by the plan */
+  etcdMembers: integer(0, 7, 1).optional(),
+  /** What the machine has; given, it is held against what its part needs. */
+  memoryMiB: integer(512, 67_108_864, 8192).optional(),
+  cpus: integer(1, 4096, 4).optional(),
+  diskGiB: integer(1, 1_048_576, 40).optional(),
   schedulable: flag().optional(),
   zone: label("a zone", "a").optional(),
   podSubnet: subnet("10.244.1.0/24").optional(),
@@ -38,6 +50,16 @@ export const controlPlaneSchema = z.discriminatedUnion(
       mode: z.literal("kubeadm"),
       kubernetesVersion: text("a full version without v", "1.37.2", /^\d+\.\d+\.\d+$/),
       clusterName: label("a cluster name", "quorum-prod"),
+      /** What one or two hosts are to withstand; see the plan. */
+      goal: choice(["minimal", "storage-redundancy", "control-plane-redundancy"]).default("minimal"),
+      etcd: mapping({
+        /** Whether events have an etcd cluster of their own. */
+        events: choice(["shared", "own"]).default("shared"),
+        /** Size past which etcd refuses writes; etcd's own default is 2048 and its most 8192. */
+        quotaMiB: integer(100, 8192, 2048).default(2048),
+        /** Longest round trip between two members; heartbeats and elections follow it. */
+        roundTripMillis: integer(1, 5000, 10).default(10),
+      }).prefault({}),
       /** The hosts are those that `npm run local` makes on this machine. */
       local: flag().default(false),
       hosts: named(label("a host name", "cp-a"), host, "hosts, by name"),

@@ -1,22 +1,67 @@
-import { planControlPlane } from "../../components/plan/control-plane.ts";
-import { formatPlan } from "../../components/plan/format-plan.ts";
-import { loadStack } from "../load-stack.ts";
-import { readOptions } from "../options.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane.ts";
+import { formatChange, formatPlan } from "../../components/plan/format-plan.ts";
+import { planChange } from "../../components/plan/plan-change.ts";
+import { refuse } from "../../components/plan/problems.ts";
+import { loadStack, workspace } from "../load-stack.ts";
+import { type Options, readOptions } from "../options.ts";
+import { runProcess } from "../process.ts";
 import { say } from "./common.ts";
 
-/** `npm run plan`: what the stack's control plane is to be, and what each loss costs. */
+/**
+ * `npm run plan`: what the stack's control plane is to be, and what each loss costs. With `--base REV`, what changes from that
+ * Git revision's plan, one etcd member at a time; `--dead HOST,…` names hosts that are lost already.
+ */
 export async function plan(argv: string[]): Promise<number> {
-  const { stack, configFile, json } = readOptions("plan", argv, ["stack", "config-file", "json"]);
-  const { controlPlane } = loadStack(stack, { configFile });
-  if (controlPlane.mode === "existing") {
+  const options = readOptions("plan", argv, ["stack", "config-file", "json", "markdown", "base", "dead"]);
+  const { stack, configFile, json, base, dead } = options;
+  if (base === undefined && dead.length > 0)
+    throw new Error("--dead means nothing without --base; give the revision whose plan the hosts were lost from");
+  const planned = planOf(options, configFile);
+  if (planned === undefined) {
+    const { controlPlane } = loadStack(stack, { configFile });
+    const context = controlPlane.mode === "existing" ? controlPlane.context : "";
     say(
       json
-        ? JSON.stringify({ mode: "existing", context: controlPlane.context })
-        : `stack ${stack} uses the existing cluster of context "${controlPlane.context}": there is nothing to plan`,
+        ? JSON.stringify({ mode: "existing", context })
+        : `stack ${stack} uses the existing cluster of context "${context}": there is nothing to plan`,
     );
-    return Promise.resolve(0);
+    return 0;
   }
-  const planned = planControlPlane(controlPlane);
-  say(json ? JSON.stringify(planned, null, 2) : formatPlan(planned, "text").trimEnd());
-  return Promise.resolve(0);
+  const format = options.markdown ? "markdown" : "text";
+  if (base === undefined) {
+    say(json ? JSON.stringify(planned, null, 2) : formatPlan(planned, format).trimEnd());
+    return 0;
+  }
+  const before = await planAt(base, options);
+  if (before === undefined) {
+    say(`at ${base}, stack ${stack} had no control plane of its own: all of it is new`);
+    return 0;
+  }
+  const change = planChange(before, planned, dead);
+  refuse("the change of the control plane", change.problems);
+  say(json ? JSON.stringify(change, null, 2) : formatChange(change, format).trimEnd());
+  return 0;
+}
+
+function planOf({ stack }: Options, configFile: string | undefined): ControlPlanePlan | undefined {
+  const { controlPlane } = loadStack(stack, { configFile });
+  return controlPlane.mode === "existing" ? undefined : planControlPlane(controlPlane);
+}
+
+/** The plan of the stack's file as a Git revision has it. */
+async function planAt(base: string, options: Options): Promise<ControlPlanePlan | undefined> {
+  const file = `Pulumi.${options.stack}.yaml`;
+  const { code, stdout, stderr } = await runProcess("git", ["show", `${base}:./${file}`], { cwd: workspace.root });
+  if (code !== 0) throw new Error(`--base is "${base}", but ${file} cannot be read there: ${stderr.trim()}`);
+  const folder = mkdtempSync(join(tmpdir(), "quorum-plan-"));
+  try {
+    const copy = join(folder, file);
+    writeFileSync(copy, stdout);
+    return planOf(options, copy);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

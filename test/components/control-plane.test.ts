@@ -133,6 +133,20 @@ describe("a control plane of kubeadm", () => {
   });
 
   it("is refused before a step is taken", async () => {
-    await expect(kubeadm(false, members(2))).rejects.toThrow(/^the control plane has 1 problem:/);
+    await expect(kubeadm(false, members(4))).rejects.toThrow(/^the control plane has 1 problem:/);
+  });
+
+  it("is refused where the plan wants more than kubeadm makes, at preview too", async () => {
+    const input = settings({ goal: "control-plane-redundancy" });
+    await expect(kubeadm(true, input)).rejects.toThrow(
+      "quorum:controlPlane asks for 3 etcd members on a and 2 API servers on a, but up carries out no more than one member and one API server on a host; set goal to minimal",
+    );
+  });
+
+  it("puts the second of two hosts under the first, as a worker", async () => {
+    const recording = await kubeadm(false, members(2, { endpoint: undefined }));
+    expect(steps(recording).map(({ name }) => name)).toContain("cp-h1-join");
+    const join = recording.get("cp-h1-join").inputs["create"] as string;
+    expect(join).not.toContain("localAPIEndpoint");
   });
 });

@@ -38,14 +38,14 @@ describe("refusals", () => {
       "no control-plane host",
       settings({ hosts: { a: { address: "192.0.2.11", role: "worker" } } }),
       [
-        "quorum:controlPlane.hosts has no control-plane host, but it must have 1, 3, 5 or 7; leave out `role` or set it to control-plane for at least one host",
+        "quorum:controlPlane.hosts has no control-plane host, but it must have one at least; leave out `role` or set it to control-plane for one host",
       ],
     ],
     [
-      "two members",
-      members(2),
+      "four members",
+      members(4),
       [
-        "quorum:controlPlane.hosts has 2 control-plane hosts (h0 and h1), but it must be an odd number: 2 members tolerate the loss of 0, as 1 do, and more can fail; set role: worker for one of them or add another",
+        "quorum:controlPlane.hosts has 4 control-plane hosts (h0, h1, h2 and h3), but it must be an odd number: 4 members tolerate the loss of 1, as 3 do, and more can fail; set role: worker for one of them or add another",
       ],
     ],
     [
@@ -158,9 +158,18 @@ describe("one host", () => {
 
   it("says what its loss costs", () => {
     expect(plan.losses).toEqual([
-      { host: "a", cost: "reads, writes and scheduling stop, and the only copy of the data is on it" },
+      {
+        kind: "host",
+        what: "a",
+        hosts: ["a"],
+        reads: "none",
+        writes: false,
+        scheduling: false,
+        data: "gone",
+        events: false,
+      },
     ]);
-    expect(plan.warnings).toHaveLength(2);
+    expect(plan.warnings).toHaveLength(3);
     expect(planControlPlane(settings({ local: true })).warnings).toEqual([]);
   });
 });
@@ -188,11 +197,18 @@ describe("several hosts", () => {
   });
 
   it("says what each loss costs", () => {
-    expect(plan.losses).toEqual([
-      { host: "cp-a", cost: "reads, writes and scheduling go on, 0 more may be lost; no pods" },
-      { host: "cp-b", cost: "reads, writes and scheduling go on, 0 more may be lost; no pods" },
-      { host: "cp-c", cost: "reads, writes and scheduling go on, 0 more may be lost; no pods" },
-      { host: "a-worker", cost: "control plane untouched; its pods stay down" },
+    const costs = plan.losses.map(({ what, writes, scheduling, data }) => [what, writes, scheduling, data]);
+    expect(costs).toEqual([
+      ["a-worker", true, false, "safe"],
+      ["cp-a", true, true, "safe"],
+      ["cp-b", true, true, "safe"],
+      ["cp-c", true, true, "safe"],
+      ["a-worker and cp-a", true, false, "safe"],
+      ["a-worker and cp-b", true, false, "safe"],
+      ["a-worker and cp-c", true, false, "safe"],
+      ["cp-a and cp-b", false, false, "partial"],
+      ["cp-a and cp-c", false, false, "partial"],
+      ["cp-b and cp-c", false, false, "partial"],
     ]);
   });
 

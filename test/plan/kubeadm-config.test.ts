@@ -46,6 +46,21 @@ describe("kubeadm init's configuration", () => {
     ]);
   });
 
+  it("gives etcd the flags that differ from its defaults: quota in bytes, elections after ten heartbeats", () => {
+    const etcd = (quotaMiB: number, roundTripMillis: number) =>
+      ofKind(settings({ etcd: { events: "shared", quotaMiB, roundTripMillis } }), "ClusterConfiguration")["etcd"];
+    expect(etcd(2048, 100)).toBeUndefined();
+    expect(etcd(8192, 150)).toEqual({
+      local: {
+        extraArgs: [
+          { name: "quota-backend-bytes", value: "8589934592" },
+          { name: "heartbeat-interval", value: "150" },
+          { name: "election-timeout", value: "1500" },
+        ],
+      },
+    });
+  });
+
   it("takes every image from the mirror, CoreDNS from the folder that it has upstream", () => {
     expect(ofKind(settings(), "ClusterConfiguration", "localhost:5000")).toMatchObject({
       imageRepository: "localhost:5000",

@@ -6,6 +6,8 @@ export function settings(more: Partial<KubeadmSettings> = {}): KubeadmSettings {
     kubernetesVersion: "1.37.2",
     clusterName: "test",
     local: false,
+    goal: "minimal",
+    etcd: { events: "shared", quotaMiB: 2048, roundTripMillis: 10 },
     hosts: { a: { address: "192.0.2.11", role: "control-plane" } },
     network: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "routed" },
     kubelet: {},

@@ -1,0 +1,86 @@
+import { byName, type HostSettings, type KubeadmSettings } from "./hosts.ts";
+import type { Placement } from "./losses.ts";
+
+/** Members of an etcd cluster that is to outlive the loss of one. */
+const redundantMembers = 3;
+/** API servers, schedulers and controller managers that outlive the loss of one. */
+const redundantInstances = 2;
+
+type Named = readonly [string, HostSettings];
+
+/**
+ * Which parts of the control plane run on which host.
+ *
+ * One or two hosts cannot tolerate the loss of any that holds etcd, so there all its members lie together, on the most
+ * reliable host: parting them 2+1 only adds a second host whose loss stops everything. From three hosts on, each has one.
+ * Hosts are in the order of their names.
+ */
+export function placeComponents(settings: KubeadmSettings): Placement[] {
+  const hosts = byName(settings);
+  const controlPlane = hosts.filter(([, { role }]) => role === "control-plane");
+  const dedicated = hosts.filter(([, { role }]) => role === "etcd");
+  const members = memberCounts(dedicated.length > 0 ? dedicated : controlPlane, settings);
+  const instances = instanceCounts(controlPlane, members, settings);
+  const workers = hosts.some(([, { role }]) => role === "worker");
+  return hosts.map(([host, { role, zone, hypervisor, schedulable, address, storage }]) => {
+    const etcd = members.get(host) ?? 0;
+    const each = instances.get(host) ?? 0;
+    return {
+      host,
+      zone,
+      hypervisor,
+      etcd,
+      events: settings.etcd.events === "own" ? etcd : 0,
+      apiServers: each,
+      schedulers: each,
+      controllerManagers: each,
+      redundantStorage: storage === "redundant",
+      takesPods: role === "worker" || (role === "control-plane" && (schedulable ?? !(workers && each > 0))),
+      holdsEndpoint: endpointHost(settings, controlPlane) === address,
+    };
+  });
+}
+
+/** What of a placement kubeadm alone cannot make: it knows one member and one API server on a host. */
+export function beyondKubeadm(placements: readonly Placement[]): string[] {
+  const several = (count: number, what: string, host: string) => (count > 1 ? [`${count} ${what} on ${host}`] : []);
+  return placements.flatMap(({ host, etcd, apiServers, events }) => [
+    ...several(etcd, "etcd members", host),
+    ...several(apiServers, "API servers", host),
+    ...(events > 0 ? [`an etcd cluster for events on ${host}`] : []),
+    ...(etcd > 0 && apiServers === 0 ? [`etcd without an API server on ${host}`] : []),
+  ]);
+}
+
+/** The host to trust most: by what the user says of it, then by its name. */
+function mostReliable(hosts: readonly Named[]): string | undefined {
+  const reliability = ([, host]: Named) => host.reliability ?? 0;
+  return [...hosts].sort((a, b) => reliability(b) - reliability(a))[0]?.[0];
+}
+
+function memberCounts(hosts: readonly Named[], { goal }: KubeadmSettings): Map<string, number> {
+  const given = hosts.filter(([, { etcdMembers }]) => etcdMembers !== undefined);
+  if (given.length > 0) return new Map(hosts.map(([name, { etcdMembers }]) => [name, etcdMembers ?? 0]));
+  if (hosts.length > 2) return new Map(hosts.map(([name]) => [name, 1]));
+  const best = mostReliable(hosts);
+  const members = goal === "control-plane-redundancy" ? redundantMembers : 1;
+  return new Map(hosts.map(([name]) => [name, name === best ? members : 0]));
+}
+
+function instanceCounts(
+  hosts: readonly Named[],
+  members: ReadonlyMap<string, number>,
+  { goal }: KubeadmSettings,
+): Map<string, number> {
+  const redundant = goal === "control-plane-redundancy";
+  if (hosts.length === 1) return new Map(hosts.map(([name]) => [name, redundant ? redundantInstances : 1]));
+  // Two hosts of which one holds the only etcd: a second API server elsewhere adds risk and no availability.
+  const stackedPair = hosts.length === 2 && hosts.some(([name]) => (members.get(name) ?? 0) > 0);
+  if (stackedPair && !redundant) return new Map(hosts.map(([name]) => [name, (members.get(name) ?? 0) > 0 ? 1 : 0]));
+  return new Map(hosts.map(([name]) => [name, 1]));
+}
+
+function endpointHost({ endpoint }: KubeadmSettings, controlPlane: readonly Named[]): string | undefined {
+  if (endpoint !== undefined) return endpoint.split(":")[0];
+  return controlPlane[0]?.[1].address;
+}
