@@ -7,12 +7,13 @@ import { readStack, type StackOptions } from "./stack.ts";
 export const workspace: Workspace = { root, stateDir };
 
 /**
- * A stack's checked configuration, for commands that do not run its program. Secrets are not read: placeholders stand for them.
+ * A stack's checked configuration, for commands that do not run its program. Secrets are not read unless they are asked for:
+ * placeholders stand for them.
  *
  * @throws naming every problem at once
  */
-export function loadStack(stack: string, options: Omit<StackOptions, "stack" | "secrets"> = {}): Config {
-  const { project, values, secretKeys } = readStack(workspace, { ...options, stack, secrets: "placeholder" });
+export function loadStack(stack: string, options: Omit<StackOptions, "stack"> = {}): Config {
+  const { project, values, secretKeys } = readStack(workspace, { secrets: "placeholder", ...options, stack });
   const prefix = `${project}:`;
   const ours = Object.entries(values).filter(([key]) => key.startsWith(prefix));
   const raw = Object.fromEntries(ours.map(([key, value]) => [key.slice(prefix.length), parseValue(value)]));

@@ -10,6 +10,8 @@ export interface Options {
   readonly out: string | undefined;
   readonly json: boolean;
   readonly markdown: boolean;
+  /** Only shows what would be done. */
+  readonly show: boolean;
   /** Git revision to compare with. */
   readonly base: string | undefined;
   /** Names given by an option that takes several, parted by commas. */
@@ -18,7 +20,7 @@ export interface Options {
 }
 
 export type OptionName =
-  "stack" | "config-file" | "context" | "engine" | "out" | "json" | "markdown" | "base" | "dead" | "timeout";
+  "stack" | "config-file" | "context" | "engine" | "out" | "json" | "markdown" | "show" | "base" | "dead" | "timeout";
 
 const types = {
   stack: { type: "string" },
@@ -28,6 +30,7 @@ const types = {
   out: { type: "string" },
   json: { type: "boolean" },
   markdown: { type: "boolean" },
+  show: { type: "boolean" },
   base: { type: "string" },
   dead: { type: "string" },
   timeout: { type: "string" },
@@ -61,6 +64,7 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     out: given.out,
     json: given.json ?? false,
     markdown: given.markdown ?? false,
+    show: given.show ?? false,
     base: given.base,
     dead: given.dead?.split(",") ?? [],
     timeoutSeconds,

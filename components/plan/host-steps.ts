@@ -187,7 +187,8 @@ export function kubeletLines(host: PlannedHost): string[] {
   ];
 }
 
-function servingLines(host: PlannedHost): string[] {
+/** Lines that sign the serving certificate that a kubelet asks for, and wait until it serves by it. */
+export function servingLines(host: PlannedHost): string[] {
   const template = `{{range .items}}{{if and (eq .spec.signerName "kubernetes.io/kubelet-serving") (eq .spec.username "system:node:${host.name}") (not .status.conditions)}}{{.metadata.name}} {{.spec.request}}{{"\\n"}}{{end}}{{end}}`;
   return [
     `serves() { openssl s_client -connect ${host.address}:10250 -CAfile ${pki}/ca.crt -verify_ip ${host.address} -verify_return_error </dev/null >/dev/null 2>&1; }`,

@@ -21,7 +21,7 @@ export function initScript({ settings, plan, mirror }: StepContext): string {
     onlyRun(first),
     `export KUBECONFIG=${adminKubeconfig}`,
     putFile(config, "600", toYaml(initDocuments(settings, plan, mirror))),
-    putFile(`${hostFolder}/facts`, "644", facts(settings, plan)),
+    putFile(`${hostFolder}/facts`, "644", factsOf(settings, plan)),
     `if [ -e ${hostFolder}/init.done ]; then`,
     indent(changeLines(plan, config)),
     `fi`,
@@ -63,7 +63,7 @@ export function changeScript(context: StepContext): string {
 export const kubeconfigScript = `cat ${adminKubeconfig}`;
 
 /** Settings that a running cluster cannot take; they are compared line by line. */
-function facts(settings: KubeadmSettings, plan: ControlPlanePlan): string {
+export function factsOf(settings: KubeadmSettings, plan: ControlPlanePlan): string {
   return lines(
     `clusterName ${plan.clusterName}`,
     `kubernetesVersion ${plan.kubernetesVersion}`,

@@ -18,6 +18,10 @@ describe("options", () => {
       engine: undefined,
       out: undefined,
       json: false,
+      markdown: false,
+      show: false,
+      base: undefined,
+      dead: [],
       timeoutSeconds: 300,
     });
     expect(readOptions("up", ["--stack", "prod", "--engine=cli", "--json", "--timeout", "7"], all)).toMatchObject({
@@ -117,9 +121,14 @@ describe("the command line", () => {
     [["lint", "--fix"], 1, /^quorum: "--fix" means nothing to lint/],
     [["control-plane", "upgrade", "1.38"], 2, /^quorum: control-plane upgrade is not there yet; until then, .*\n$/],
     [
+      ["control-plane", "replace"],
+      2,
+      /^quorum: control-plane replace is used so: npm run control-plane -- replace HOST\n$/,
+    ],
+    [
       ["control-plane", "explode"],
       2,
-      /^quorum: "explode" is not an operation of control-plane; there are replace, recover, upgrade, renew\n$/,
+      /^quorum: "explode" is not an operation of control-plane; there are renew, replace HOST, recover, upgrade\n$/,
     ],
   ])("%j ends with one message", (args, code, message) => {
     const ended = run(...args);

@@ -1,0 +1,90 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { standingOf } from "../components/plan/member-change.ts";
+import type { Operation } from "../components/plan/operation.ts";
+import type { Config } from "../config/parse.ts";
+import { type HostAddress, HostUnreachable, Ssh } from "./direct/ssh.ts";
+import type { Workspace } from "./files.ts";
+import { lastLines } from "./process.ts";
+
+type Kubeadm = Extract<Config["controlPlane"], { mode: "kubeadm" }>;
+
+export interface OperationSettings {
+  readonly workspace: Workspace;
+  readonly controlPlane: Kubeadm;
+  readonly log: (line: string) => void;
+}
+
+const marker = "quorum-operation";
+
+/** The operation as a list, before anything is done. */
+export function describeOperation({ title, steps }: Operation): string[] {
+  return [`${title}:`, ...steps.map(({ host, what }, index) => `  ${index + 1}. ${host}: ${what}`)];
+}
+
+/**
+ * Carries an operation out, step by step, over SSH alone. Every step may be run again, so a run that was ended anywhere is
+ * begun again from the front.
+ *
+ * @returns whether all of it was to be done; false when a step found nothing left to do
+ * @throws naming the step, its host and its last words
+ */
+export async function runOperation(operation: Operation, settings: OperationSettings): Promise<boolean> {
+  const { workspace, controlPlane, log } = settings;
+  const ssh = new Ssh(workspace);
+  try {
+    for (const [index, { host, what, script }] of operation.steps.entries()) {
+      log(`${index + 1}/${operation.steps.length} ${host}: ${what} …`);
+      const { code, stdout, stderr } = await ssh.run(
+        addressOf(controlPlane, host),
+        `echo ${marker}\nbash -s <<'QUORUM_OPERATION'\n${script}QUORUM_OPERATION\n`,
+        marker,
+      );
+      if (code !== 0) {
+        throw new Error(
+          `step ${index + 1} (${what}) failed on ${host} with exit code ${code}; mend the cause and run the same command again:\n${lastLines(stderr, 20).join("\n")}`,
+        );
+      }
+      const standing = /^standing (\d+) (\d+)$/m.exec(stdout);
+      if (standing !== null) log(`  ${standingLine(Number(standing[1]), Number(standing[2]))}`);
+      if (/^done$/m.test(stdout)) {
+        for (const line of lastLines(stderr, 3)) log(`  ${line}`);
+        return false;
+      }
+    }
+    return true;
+  } finally {
+    ssh.close();
+  }
+}
+
+/** A machine made anew has another host key; whoever replaces it knows that. */
+export function forgetHostKey({ stateDir }: Workspace, address: string): void {
+  spawnSync("ssh-keygen", ["-R", address, "-f", join(stateDir, "ssh", "known_hosts")], { stdio: "ignore" });
+}
+
+function standingLine(voters: number, alive: number): string {
+  const { quorum, tolerance } = standingOf(voters, alive);
+  const spare = tolerance < 0 ? "the quorum is lost" : `${tolerance} may fail`;
+  return `${alive} of ${voters} etcd members answer, ${quorum} must agree: ${spare}`;
+}
+
+function addressOf({ hosts, ssh }: Kubeadm, name: string): HostAddress {
+  const host = hosts[name];
+  if (host === undefined) throw new Error(`the plan names host "${name}", which the configuration does not have`);
+  return { host: host.address, port: ssh.port, user: ssh.user, privateKey: privateKeyOf(ssh) };
+}
+
+function privateKeyOf({ privateKey, privateKeyFile }: Kubeadm["ssh"]): string {
+  if (privateKey !== undefined) return privateKey;
+  const file = resolve((privateKeyFile ?? "").replace(/^~(?=\/)/, homedir()));
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new HostUnreachable(`quorum:controlPlane.ssh.privateKeyFile is "${file}", which cannot be read; correct it`, {
+      cause,
+    });
+  }
+}
