@@ -38,7 +38,7 @@ describe("renewal", () => {
   });
 
   it("restarts etcd before the API server that reads it, and waits for each", () => {
-    const [{ script }] = renewOperation(plan).steps as [{ script: string }];
+    const { script } = renewOperation(plan).steps[0]!;
     const order = [
       "kubeadm certs renew all",
       "restart etcd",
