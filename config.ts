@@ -13,16 +13,44 @@ const { isConfigSecret } = pulumi.runtime as unknown as { readonly isConfigSecre
 
 type Build = Config["images"]["builds"][string];
 type SecretBuild = Omit<Build, "credentials"> & {
-  readonly credentials: { readonly username: string; readonly password: pulumi.Output<string> } | undefined;
+  readonly credentials: Credentials | undefined;
 };
+type Credentials = { readonly username: string; readonly password: pulumi.Output<string> };
 type Service = Config["services"][string];
+type Backup = NonNullable<Config["backup"]>;
+type SecretBackup = Omit<Backup, "repository" | "password" | "environment"> & {
+  readonly repository: pulumi.Output<string>;
+  readonly password: pulumi.Output<string>;
+  readonly environment: Texts;
+};
+type Registry = NonNullable<Config["registry"]>;
+type SecretRegistry =
+  | (Omit<Extract<Registry, { kind: "distribution" }>, "htpasswd"> & { readonly htpasswd: pulumi.Output<string> })
+  | Extract<Registry, { kind: "harbor" }>;
 type Texts = Readonly<Record<string, pulumi.Input<string>>>;
-type SecretService = Omit<Service, "env" | "config"> & { readonly env: Texts; readonly config: Texts };
+type SecretService = Omit<Service, "env" | "config" | "secrets" | "ingress"> & {
+  readonly env: Texts;
+  readonly config: Texts;
+  readonly secrets: Omit<Service["secrets"], "env" | "files"> & { readonly env: Texts; readonly files: Texts };
+  readonly ingress?:
+    (Omit<NonNullable<Service["ingress"]>, "basicAuth"> & { readonly basicAuth?: Texts | undefined }) | undefined;
+};
+type Job = Config["jobs"][string];
+type SecretJob = Omit<Job, "env"> & { readonly env: Texts };
 
 /** A configuration whose secrets are secret outputs, as components take them. */
-export interface StackConfig extends Omit<Config, "images" | "services" | "controlPlane"> {
+export interface StackConfig extends Omit<
+  Config,
+  "images" | "services" | "jobs" | "backup" | "registry" | "controlPlane"
+> {
+  readonly backup: SecretBackup | undefined;
+  readonly registry: SecretRegistry | undefined;
   readonly services: Readonly<Record<string, SecretService>>;
-  readonly images: Omit<Config["images"], "builds"> & { readonly builds: Readonly<Record<string, SecretBuild>> };
+  readonly jobs: Readonly<Record<string, SecretJob>>;
+  readonly images: Omit<Config["images"], "builds" | "pull"> & {
+    readonly builds: Readonly<Record<string, SecretBuild>>;
+    readonly pull: Readonly<Record<string, Credentials>>;
+  };
   readonly controlPlane: ControlPlaneArgs;
 }
 
@@ -41,19 +69,51 @@ export function loadConfig(): StackConfig {
     if (isConfigSecret(key)) secretSections.push(section);
   }
   const config = parseConfig(raw, { secretSections, complete: !pulumi.runtime.isDryRun() });
-  const { images, services } = config;
+  const { images, services, jobs } = config;
   return {
     ...config,
-    images: { ...images, builds: mapValues(images.builds, secretBuild) },
-    services: secretSections.includes("services") ? mapValues(services, secretService) : services,
+    images: {
+      ...images,
+      builds: mapValues(images.builds, secretBuild),
+      pull: mapValues(images.pull, secretCredentials),
+    },
+    services: mapValues(services, (service) => secretService(service, secretSections.includes("services"))),
+    jobs: secretSections.includes("jobs") ? mapValues(jobs, secretJob) : jobs,
+    backup: config.backup && secretBackup(config.backup),
+    registry: config.registry && secretRegistry(config.registry),
     controlPlane: controlPlaneArgs(config),
   };
 }
 
 /** Which of a section's values was encrypted is not told, so all that may be are secret then. */
-function secretService(service: Service): SecretService {
+function secretService({ env, config, secrets, ingress, ...service }: Service, encrypted: boolean): SecretService {
+  const secret = (texts: Readonly<Record<string, string>>) => mapValues(texts, (text) => pulumi.secret(text));
+  return {
+    ...service,
+    env: encrypted ? secret(env) : env,
+    config: encrypted ? secret(config) : config,
+    secrets: { ...secrets, env: secret(secrets.env), files: secret(secrets.files) },
+    ingress: ingress && { ...ingress, basicAuth: ingress.basicAuth && secret(ingress.basicAuth) },
+  };
+}
+
+/** A repository's address may hold a user's name and password. */
+function secretBackup({ repository, password, environment, ...backup }: Backup): SecretBackup {
   const secret = (text: string) => pulumi.secret(text);
-  return { ...service, env: mapValues(service.env, secret), config: mapValues(service.config, secret) };
+  return {
+    ...backup,
+    repository: secret(repository),
+    password: secret(password),
+    environment: mapValues(environment, secret),
+  };
+}
+
+function secretRegistry(registry: Registry): SecretRegistry {
+  return registry.kind === "harbor" ? registry : { ...registry, htpasswd: pulumi.secret(registry.htpasswd) };
+}
+
+function secretJob(job: Job): SecretJob {
+  return { ...job, env: mapValues(job.env, (text) => pulumi.secret(text)) };
 }
 
 function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
@@ -61,10 +121,11 @@ function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value
 }
 
 function secretBuild({ credentials, ...build }: Build): SecretBuild {
-  return {
-    ...build,
-    credentials: credentials && { username: credentials.username, password: pulumi.secret(credentials.password) },
-  };
+  return { ...build, credentials: credentials && secretCredentials(credentials) };
+}
+
+function secretCredentials({ username, password }: NonNullable<Build["credentials"]>): Credentials {
+  return { username, password: pulumi.secret(password) };
 }
 
 function controlPlaneArgs({ controlPlane, images }: Config): ControlPlaneArgs {

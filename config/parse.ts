@@ -2,11 +2,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { connectionProblems } from "../components/plan/connections-checks.ts";
 import { controlPlaneProblems } from "../components/plan/control-plane-checks.ts";
 import { type Skipped, withoutUnavailable } from "../components/plan/features.ts";
-import { controlPlaneImages, type ImageCatalog } from "../components/plan/images.ts";
+import type { ImageSources } from "../components/plan/image-names.ts";
+import { controlPlaneImages, type ImageCatalog, requiredImages } from "../components/plan/images.ts";
+import { jobProblems } from "../components/plan/job-checks.ts";
+import { namespaceProblems, platformProblems } from "../components/plan/platform-checks.ts";
 import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts";
+import { securityProblems } from "../components/plan/security-checks.ts";
+import { ingressProblems } from "../components/plan/ingress-checks.ts";
 import { type Exposure, serviceProblems } from "../components/plan/services.ts";
+import { podHosts } from "../components/plan/spread.ts";
+import { workloadProblems } from "../components/plan/workload-checks.ts";
+import { registryProblems } from "../components/plan/registry-checks.ts";
+import { storageProblems } from "../components/plan/storage-checks.ts";
+import { repositoryPort } from "../components/plan/volume-backup.ts";
 import { schemaProblems, unknownKey, withoutSecret } from "./problems.ts";
 import {
   type Backup,
@@ -40,7 +51,7 @@ export interface Config {
   readonly namespaces: Namespaces;
   readonly security: Security;
   readonly storage: Storage & { readonly provisioner: "local-path" | "existing"; readonly retain: boolean };
-  readonly backup: Backup | undefined;
+  readonly backup: (Backup & { readonly outbound: NonNullable<Backup["outbound"]> }) | undefined;
   readonly ingress: Ingress;
   readonly registry: Registry | undefined;
   readonly monitoring: Monitoring & { readonly metricsServer: { readonly enabled: boolean } };
@@ -64,8 +75,6 @@ type Raw = Readonly<Record<string, unknown>>;
 
 /** Stands for a digest that nobody has set: no image has it. */
 const zeroDigest = `sha256:${"0".repeat(64)}`;
-/** Namespaces that are not ours to make or take away. */
-const reservedNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"];
 
 const catalogSchema = z.record(
   z.string(),
@@ -120,13 +129,67 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const ui = read("ui", sections.ui, raw["ui"] ?? {});
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
 
+  const reached = backup && {
+    ...backup,
+    outbound: backup.outbound ?? everywhereAt(repositoryPort(backup.repository)),
+  };
+
   const together = [
     ...(images ? imageProblems(images, catalog, options.complete ?? false) : []),
     ...(namespaces ? namespaceProblems(namespaces) : []),
+    ...(platform && namespaces && security && storage && monitoring && ingress && controlPlane
+      ? platformProblems({ platform, namespaces, security, storage, monitoring, ingress, controlPlane })
+      : []),
+    ...(images && namespaces && security && storage && monitoring && ingress && ui && controlPlane
+      ? securityProblems(
+          { services, jobs, images, namespaces, security, monitoring, registry },
+          {
+            catalog,
+            needed: neededImages({
+              images,
+              services,
+              jobs,
+              security,
+              storage,
+              backup,
+              registry,
+              monitoring,
+              ingress,
+              ui,
+              controlPlane,
+            }),
+          },
+        )
+      : []),
     ...(controlPlane ? hostProblems(controlPlane, catalog) : []),
+    ...(ingress && monitoring && controlPlane
+      ? connectionProblems(
+          { services, jobs, ingress, monitoring, controlPlane, security, backup: reached },
+          { declared: namesIn(raw["services"]) },
+        )
+      : []),
+    ...jobProblems(jobs, givenKeys(raw["jobs"]), imageSources(raw, images, controlPlane, catalog)),
+    ...registryProblems({ registry }),
+    ...storageProblems({ services, backup }, raw["backup"] !== undefined),
+    ...(ingress ? ingressProblems({ services, ingress }) : []),
+    ...(security && storage && monitoring && controlPlane
+      ? workloadProblems(services, {
+          hosts: podHosts(controlPlane),
+          local: isLocal(controlPlane),
+          metrics: controlPlane.mode === "existing" ? undefined : monitoring.metricsServer.enabled !== false,
+          retain: storage.retain ?? !isLocal(controlPlane),
+          generated: security.generatedSecrets,
+        })
+      : []),
     ...serviceProblems(services, {
-      builds: buildNames(raw),
-      others: otherExposures(monitoring),
+      images: imageSources(raw, images, controlPlane, catalog),
+      others: otherExposures({
+        monitoring,
+        ingress,
+        registry,
+        ui,
+        local: controlPlane?.mode === "kubeadm" && controlPlane.local,
+      }),
       oneAddress: controlPlane?.mode === "kubeadm" && controlPlane.local,
     }),
   ];
@@ -143,7 +206,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
       ...images,
       catalog,
       trusted: images.trusted ?? trustedRegistries(images, catalog),
-      digests: images.digests ?? (local ? ("allowed" as const) : ("required" as const)),
+      digests: digestsOf(images, controlPlane),
     },
     services,
     jobs,
@@ -154,7 +217,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
       provisioner: storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const)),
       retain: storage.retain ?? !local,
     },
-    backup,
+    backup: reached,
     ingress,
     registry,
     ui,
@@ -192,10 +255,61 @@ function readEach<Value>(
   return found;
 }
 
-/** Registries that images come from where nothing is said about trust. */
+type Sections = Pick<Config, "services" | "jobs" | "security" | "registry" | "ingress" | "ui" | "controlPlane"> & {
+  readonly images: Images;
+  readonly storage: Storage;
+  readonly backup: Backup | undefined;
+  readonly monitoring: Monitoring;
+};
+
+/** The third-party images of sections that are not yet found to fit together. */
+function neededImages(found: Sections): string[] {
+  const { storage, monitoring, controlPlane } = found;
+  const ours = controlPlane.mode === "kubeadm";
+  const provisioner = storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const));
+  const metricsServer = { ...monitoring.metricsServer, enabled: monitoring.metricsServer.enabled ?? ours };
+  const withDefaults = {
+    ...found,
+    storage: { ...storage, provisioner },
+    monitoring: { ...monitoring, metricsServer },
+  };
+  return requiredImages(withDefaults);
+}
+
+/** Where images come from when nothing is said about trust: of third-party registries only what the stack may need of them. */
 function trustedRegistries(images: Images, catalog: ImageCatalog): string[] {
-  const hosts = Object.values(catalog).map(({ image }) => image.slice(0, image.indexOf("/")));
-  return [...new Set([images.registry, ...(images.mirror === undefined ? hosts : [images.mirror])])].sort();
+  const repositories = Object.values(catalog).map(({ image }) => image);
+  return [...new Set([images.registry, ...(images.mirror === undefined ? repositories : [images.mirror])])].sort();
+}
+
+function everywhereAt(port: number) {
+  return { subnet: "0.0.0.0/0", port, protocol: "TCP" as const };
+}
+
+/** Where images come from, as far as it is known when some of what says so is wrong. */
+function imageSources(
+  raw: Raw,
+  images: Images | undefined,
+  controlPlane: ControlPlane | undefined,
+  catalog: ImageCatalog,
+): ImageSources {
+  return {
+    // From the raw value: a problem in one build must not make it look absent.
+    builds: namesIn(isMapping(raw["images"]) ? raw["images"]["builds"] : undefined),
+    catalog,
+    registry: images?.registry ?? "",
+    mirror: images?.mirror,
+    trusted: images && (images.trusted ?? trustedRegistries(images, catalog)),
+    digests: images && controlPlane ? digestsOf(images, controlPlane) : "allowed",
+  };
+}
+
+function digestsOf(images: Images, controlPlane: ControlPlane): "required" | "allowed" {
+  return images.digests ?? (isLocal(controlPlane) ? "allowed" : "required");
+}
+
+function isLocal(controlPlane: ControlPlane): boolean {
+  return controlPlane.mode === "kubeadm" && controlPlane.local;
 }
 
 function unknownSections(raw: Raw): Problem[] {
@@ -234,22 +348,6 @@ function imageProblems(images: Images, catalog: ImageCatalog, complete: boolean)
   return problems;
 }
 
-function namespaceProblems(namespaces: Namespaces): Problem[] {
-  const problems: Problem[] = Object.entries(namespaces)
-    .filter(([, name]) => reservedNamespaces.includes(name))
-    .map(([key, name]) => ({
-      key: `quorum:namespaces.${key}`,
-      text: `is "${name}", but it must be a namespace of this stack's own, as down takes it away; set another name`,
-    }));
-  if (namespaces.apps === namespaces.monitoring) {
-    problems.push({
-      key: "quorum:namespaces.monitoring",
-      text: `is "${namespaces.monitoring}", but apps has that name already; set another name`,
-    });
-  }
-  return problems;
-}
-
 function hostProblems(controlPlane: ControlPlane, catalog: ImageCatalog): Problem[] {
   if (controlPlane.mode === "existing") return [];
   const { ssh, kubernetesVersion, local } = controlPlane;
@@ -276,16 +374,37 @@ function hostProblems(controlPlane: ControlPlane, catalog: ImageCatalog): Proble
   return problems;
 }
 
-function otherExposures(monitoring: Monitoring | undefined): Record<string, Exposure> {
-  const exposure = monitoring?.prometheus.enabled ? monitoring.prometheus.expose : undefined;
-  return exposure ? { "quorum:monitoring.prometheus.expose": exposure } : {};
+function otherExposures({ monitoring, ingress, registry, ui, local }: Exposing): Record<string, Exposure> {
+  const all: Record<string, Exposure | undefined> = {
+    "quorum:monitoring.prometheus.expose": monitoring?.prometheus.enabled ? monitoring.prometheus.expose : undefined,
+    "quorum:ui.headlamp.expose": ui?.headlamp.enabled ? ui.headlamp.expose : undefined,
+  };
+  // The controller has an address of its own, but on a local cluster, where there is one for all.
+  if (local && ingress?.controller === "traefik") {
+    all["quorum:ingress.expose.httpPort"] = { port: ingress.expose.httpPort };
+    all["quorum:ingress.expose.httpsPort"] = { port: ingress.expose.httpsPort };
+  }
+  // So has the registry.
+  if (local && registry !== undefined) all["quorum:registry.port"] = { port: registry.port };
+  return Object.fromEntries(Object.entries(all).flatMap(([key, one]) => (one ? [[key, one]] : [])));
 }
 
-/** From the raw value: a problem in one build must not make others look absent. */
-function buildNames(raw: Raw): string[] {
-  const images = raw["images"];
-  const builds = isMapping(images) ? images["builds"] : undefined;
-  return isMapping(builds) ? Object.keys(builds) : [];
+interface Exposing {
+  readonly registry: Registry | undefined;
+  readonly monitoring: Monitoring | undefined;
+  readonly ingress: Ingress | undefined;
+  readonly ui: Ui | undefined;
+  readonly local: boolean;
+}
+
+/** From the raw value: a problem in one build or service must not make it look absent to others. */
+function namesIn(value: unknown): string[] {
+  return isMapping(value) ? Object.keys(value) : [];
+}
+
+/** From the raw value: a default must not look as if somebody had set it. */
+function givenKeys(value: unknown): Record<string, string[]> {
+  return isMapping(value) ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, namesIn(one)])) : {};
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

@@ -33,6 +33,22 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "operations on hosts that up does not do by itself",
     load: async () => (await import("./commands/control-plane.ts")).controlPlane,
   },
+  job: {
+    summary: "jobs: list, run one at once",
+    load: async () => (await import("./commands/job.ts")).job,
+  },
+  backup: {
+    summary: "backups of volumes: list, run, check, restore",
+    load: async () => (await import("./commands/backup.ts")).backup,
+  },
+  secret: {
+    summary: "secrets that are made in the cluster: list, rotate",
+    load: async () => (await import("./commands/secret.ts")).secret,
+  },
+  ui: {
+    summary: "the cluster's UI: token",
+    load: async () => (await import("./commands/ui.ts")).ui,
+  },
   local: {
     summary: "bare hosts on this machine: start, stop, status, reset",
     load: async () => (await import("../local/cli.ts")).main,

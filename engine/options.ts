@@ -16,11 +16,24 @@ export interface Options {
   readonly base: string | undefined;
   /** Names given by an option that takes several, parted by commas. */
   readonly dead: readonly string[];
+  /** How long a token lives. */
+  readonly duration: string | undefined;
   readonly timeoutSeconds: number;
 }
 
 export type OptionName =
-  "stack" | "config-file" | "context" | "engine" | "out" | "json" | "markdown" | "show" | "base" | "dead" | "timeout";
+  | "stack"
+  | "config-file"
+  | "context"
+  | "engine"
+  | "out"
+  | "json"
+  | "markdown"
+  | "show"
+  | "base"
+  | "dead"
+  | "timeout"
+  | "duration";
 
 const types = {
   stack: { type: "string" },
@@ -34,6 +47,7 @@ const types = {
   base: { type: "string" },
   dead: { type: "string" },
   timeout: { type: "string" },
+  duration: { type: "string" },
 } as const;
 
 const defaultTimeoutSeconds = 300;
@@ -67,6 +81,7 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     show: given.show ?? false,
     base: given.base,
     dead: given.dead?.split(",") ?? [],
+    duration: given.duration,
     timeoutSeconds,
   };
 }

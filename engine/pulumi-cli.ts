@@ -4,8 +4,10 @@ import { kubeconfigFile } from "./direct/cluster-access.ts";
 import { removeSystemNamespace } from "./direct/down.ts";
 import { inventoryIdentity } from "./direct/inventory.ts";
 import { type ClusterAccess, LiveObjects } from "./direct/kubectl.ts";
-import { identityOf, pulumiId } from "./direct/objects.ts";
+import { goesBack, readGoodStates } from "./direct/last-good.ts";
+import { identityOf, pulumiId, stackLabel } from "./direct/objects.ts";
 import type { Registration } from "./direct/registration.ts";
+import { restoreByReplace, waitOrGoBack } from "./direct/rollback.ts";
 import { evaluate, openCluster, type Session } from "./direct/session.ts";
 import { type Workspace, writePrivate } from "./files.ts";
 import { type ImportFile, makeImportFile, withProgramInputs } from "./import-file.ts";
@@ -76,11 +78,12 @@ async function upWith(onStack: OnStack, settings: PulumiSettings): Promise<Reado
   const state = await readState(onStack);
   const takesOver = state.isEmpty ? await importFromCluster(onStack, settings) : await hasInventory(state, settings);
   const refresh = takesOver && !state.isEmpty ? ["--refresh"] : [];
+  const goBack = await rememberGood(state, settings);
   const up = await onStack(["up", "--yes", "--skip-preview", ...refresh], {
     inherit: true,
     env: takesOver ? adopt : {},
   });
-  expectSuccess("up", up);
+  expectSuccess("up", up, up.code === 0 ? "" : await goBack());
   const access = keepKubeconfig(await readState(onStack), settings);
   if (takesOver && access !== undefined) await forgetInventory(access, settings);
   const outputs = await onStack(["stack", "output", "--json"]);
@@ -104,6 +107,33 @@ async function hasInventory(state: PulumiState, settings: PulumiSettings): Promi
   if (found.length > 0)
     settings.log("the direct engine changed the stack last: the state is refreshed from the cluster");
   return found.length > 0;
+}
+
+/**
+ * Notes how the workloads that go back by themselves are before a run. What it answers brings those that the run has spoilt
+ * back, and says so.
+ */
+async function rememberGood(state: PulumiState, settings: PulumiSettings): Promise<() => Promise<string>> {
+  const access = state.isEmpty ? undefined : keepKubeconfig(state, settings);
+  if (access === undefined) return () => Promise.resolve("");
+  const session = await settings.session();
+  const kubectl = await openCluster(session, access);
+  const kinds = ["Deployment", "StatefulSet", "DaemonSet"].map((kind) => ({ apiVersion: "apps/v1", kind }));
+  const ours = async () =>
+    (await kubectl.listByLabel(kinds, `${stackLabel}=${settings.stack.stack}`)).filter((object) => goesBack(object));
+  // A cluster that cannot be reached now may be one that `up` itself mends.
+  const before = await readGoodStates(kubectl, await ours().catch(() => []));
+  return async () => {
+    const { timeoutSeconds, log } = session;
+    const restore = restoreByReplace(kubectl);
+    try {
+      await waitOrGoBack(await ours(), { kubectl, log, timeoutSeconds, before, restore });
+      return "";
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "Interrupted") throw error;
+      return error.message;
+    }
+  };
 }
 
 /** From now on the CLI's state is the truth; an inventory left behind would tell the direct engine of another stack. */
@@ -173,8 +203,8 @@ function keepKubeconfig(
   return { kubeconfig: file, context };
 }
 
-function expectSuccess(what: string, { code, stderr }: ProcessResult): void {
+function expectSuccess(what: string, { code, stderr }: ProcessResult, more = ""): void {
   if (code === 0) return;
   const said = stderr === "" ? "its words are above" : lastLines(stderr, 5).join("\n");
-  throw new Error(`pulumi ${what} ended with exit code ${code}: ${said}`);
+  throw new Error(`pulumi ${what} ended with exit code ${code}: ${said}${more === "" ? "" : `\n${more}`}`);
 }

@@ -49,6 +49,10 @@ const recipes: Record<string, Recipe> = {
   },
   "metrics-server": { part: "metrics-server", binaries: ["metrics-server"] },
   "local-path-provisioner": { part: "local-path-provisioner", binaries: ["local-path-provisioner"] },
+  registry: { part: "registry", binaries: ["registry"] },
+  traefik: { part: "traefik", binaries: ["traefik"] },
+  restic: { debian: ["restic", "ca-certificates"] },
+  perl: { debian: ["perl"] },
   busybox: {
     depends: () => hashOf(readFileSync("/bin/busybox")),
     prepare: async (folder) => copyFileSync("/bin/busybox", join(folder, "busybox")),

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, ensureDir, root } from "./paths.ts";
+import { type ModulePatch, patchedModFile, patchFiles } from "./module-patch.ts";
 import { findProgram } from "./packages.ts";
 import { run } from "./run.ts";
 
@@ -14,6 +15,8 @@ interface Part {
   readonly tags?: string;
   /** Linker flags that give the binary its version. */
   readonly versionFlags?: (version: string) => string;
+  /** Modules that are built with some files of theirs replaced. */
+  readonly patches?: readonly ModulePatch[];
 }
 
 const kubernetesCommands = [
@@ -71,9 +74,32 @@ export const parts = {
     binaries: { "local-path-provisioner": "github.com/rancher/local-path-provisioner" },
     versionFlags: (version) => `-X main.VERSION=${version}`,
   },
+  traefik: {
+    module: "github.com/traefik/traefik/v3",
+    binaries: { traefik: "github.com/traefik/traefik/v3/cmd/traefik" },
+    versionFlags: (version) => `-X github.com/traefik/traefik/v3/pkg/version.Version=${version.slice(1)}`,
+    // As released, but for ACME's challenges over DNS: several of their providers' libraries are served by no module proxy.
+    // Its go.mod also takes a stand-in for a package of its own that is served by none, and an older fork of go-http-auth.
+    patches: [
+      {
+        module: "github.com/go-acme/lego/v5",
+        files: { "providers/dns/zz_gen_dns_providers.go": "no-dns-providers.go.txt" },
+      },
+    ],
+  },
   kubeconform: {
     module: "github.com/yannh/kubeconform",
     binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },
+  },
+  cyclonus: {
+    module: "github.com/mattfenwick/cyclonus",
+    binaries: { cyclonus: "github.com/mattfenwick/cyclonus/cmd/cyclonus" },
+    versionFlags: (version) => `-X github.com/mattfenwick/cyclonus/pkg/cli.version=${version}`,
+  },
+  "kube-score": {
+    module: "github.com/zegl/kube-score",
+    binaries: { "kube-score": "github.com/zegl/kube-score/cmd/kube-score" },
+    versionFlags: (version) => `-X main.version=${version}`,
   },
   helm: {
     module: "helm.sh/helm/v3",
@@ -105,7 +131,8 @@ function linkerFlags(name: PartName): string {
 export function partKey(name: PartName): string {
   const part: Part = parts[name];
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(toolchainDir, name, file)));
+  const files = ["go.mod", "go.sum", ...patchFiles(part.patches ?? [])];
+  for (const file of files) hash.update(readFileSync(join(toolchainDir, name, file)));
   return hash
     .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch]))
     .digest("hex")
@@ -133,10 +160,14 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
   );
   try {
     const environment = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath" };
-    const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];
     const cwd = join(toolchainDir, name);
     const logFile = join(ensureDir(join(cacheDir, "logs")), `${name}.log`);
     writeFileSync(logFile, "");
+    const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];
+    if (part.patches !== undefined) {
+      const source = ensureDir(join(cacheDir, "source", `${name}-${partKey(name)}`));
+      common.push(`-modfile=${await patchedModFile(goProgram(), cwd, part.patches, source)}`);
+    }
     const packages = Object.entries(part.binaries);
     // Packages that share most of their code are compiled in one go; the last path element names the file.
     if (packages.every(([binary, path]) => path.endsWith(`/${binary}`))) {

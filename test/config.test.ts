@@ -68,14 +68,22 @@ describe("defaults", () => {
       services: {
         shop: {
           image: "app",
+          kind: "Deployment",
           role: "web",
-          replicas: 2,
           port: 8080,
+          headless: false,
+          calls: [],
+          outbound: [],
           scrape: true,
           type: "business",
           env: {},
           config: {},
-          resources: { cpuMillis: 100, memoryMiB: 128 },
+          secrets: { env: {}, files: {}, generated: {} },
+          volumes: {},
+          resources: { cpuMillis: 100, memoryMiB: 128, ephemeralMiB: 256 },
+          priority: "standard",
+          placement: { nodeSelector: {}, tolerations: [] },
+          rollback: false,
           probes: {
             readinessPath: "/health",
             livenessPath: "/api/job/alive/check",
@@ -86,7 +94,13 @@ describe("defaults", () => {
           gracePeriodSeconds: 30,
         },
       },
-      namespaces: { apps: "apps", monitoring: "monitoring" },
+      namespaces: {
+        apps: "apps",
+        monitoring: "monitoring",
+        ingress: "ingress",
+        registry: "registry",
+        ui: "cluster-ui",
+      },
       storage: { provisioner: "local-path", path: "/var/lib/quorum/volumes", retain: true },
       monitoring: {
         prometheus: {
@@ -104,6 +118,8 @@ describe("defaults", () => {
       controlPlane: {
         ...kubeadm,
         local: false,
+        goal: "minimal",
+        etcd: { events: "shared", quotaMiB: 2048, roundTripMillis: 10 },
         hosts: { a: { address: "192.0.2.11", role: "control-plane", kubelet: {} } },
         ssh: { user: "root", port: 22, privateKeyFile: "key" },
         network: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "routed" },
@@ -128,31 +144,33 @@ describe("a bad configuration", () => {
       "unknown section",
       { ...good, servces: {} },
       [
-        "quorum:servces is not a known key, but it must be one of images, services, namespaces, storage, monitoring, controlPlane; did you mean services?",
+        "quorum:servces is not a known key, but it must be one of platform, images, services, jobs, namespaces, security, storage, backup, ingress, registry, monitoring, ui, controlPlane; did you mean services?",
       ],
     ],
     [
       "misspelt key",
       withService({ replicaz: 3 }),
       [
-        "quorum:services.shop.replicaz is not a known key, but it must be one of image, role, replicas, port, expose, servicePort, scrape, type, env, config, resources, probes, gracePeriodSeconds; did you mean replicas?",
+        "quorum:services.shop.replicaz is not a known key, but it must be one of image, kind, role, podManagement, replicas, autoscale, port, expose, servicePort, headless, affinitySeconds, ingress, calls, outbound, exposedTo, scrape, type, env, config, secrets, volumes, resources, priority, placement, progressSeconds, rollback, probes, gracePeriodSeconds; did you mean replicas?",
       ],
     ],
     [
       "unknown key with nothing near",
       withService({ expose: { port: 80, colour: "red" } }),
-      ["quorum:services.shop.expose.colour is not a known key, but it must be one of port, hostname; remove it"],
+      [
+        "quorum:services.shop.expose.colour is not a known key, but it must be one of port, hostname, loadBalancerClass, address; remove it",
+      ],
     ],
     [
       "wrong type",
       withService({ replicas: "two" }),
-      ['quorum:services.shop.replicas is "two", but it must be an integer from 1 to 100; set it, for example to 2'],
+      ['quorum:services.shop.replicas is "two", but it must be an integer from 1 to 1000; set it, for example to 2'],
     ],
     [
       "out of range",
       withService({ replicas: 0, port: 70000 }),
       [
-        "quorum:services.shop.replicas is 0, but it must be an integer from 1 to 100; set it, for example to 2",
+        "quorum:services.shop.replicas is 0, but it must be an integer from 1 to 1000; set it, for example to 2",
         "quorum:services.shop.port is 70000, but it must be an integer from 1 to 65535; set it, for example to 80",
       ],
     ],
@@ -172,14 +190,39 @@ describe("a bad configuration", () => {
       "a service without image",
       { ...good, services: { shop: { role: "web" } } },
       [
-        "quorum:services.shop.image is missing, but it must be the name of one of quorum:images.builds: a DNS label of at most 63 lower-case letters, digits and hyphens that begins with a letter; set it, for example to app",
+        "quorum:services.shop.image is missing, but it must be a name of quorum:images.builds or data/images.yaml, or a full reference with its registry; set it, for example to app",
       ],
     ],
     [
       "an image that is not built",
       withService({ image: "ap" }),
       [
-        'quorum:services.shop.image is "ap", but it must be one of quorum:images.builds (app); add it there or name another',
+        'quorum:services.shop.image is "ap", but it must be one of quorum:images.builds (app), a name of data/images.yaml or a full reference with registry and tag or digest; add it there or name another',
+      ],
+    ],
+    [
+      "an image of a registry that nobody trusts",
+      withService({ image: "quay.io/somebody/app:1" }),
+      [
+        expect.stringMatching(
+          /^quorum:services\.shop\.image is "quay\.io\/somebody\/app:1", but images must come from /,
+        ),
+      ],
+    ],
+    [
+      "names that Kubernetes does not take",
+      withService({ env: { "A B": "" }, config: { "../x": "" }, placement: { nodeSelector: { "a/b/c": "x" } } }),
+      [
+        "quorum:services.shop.env.A B is a name that is not allowed; it must be the name of an environment variable; set it, for example to LOG_LEVEL",
+        "quorum:services.shop.config.../x is a name that is not allowed; it must be a file name; set it, for example to app.yaml",
+        "quorum:services.shop.placement.nodeSelector.a/b/c is a name that is not allowed; it must be the key of a node label; set it, for example to disktype",
+      ],
+    ],
+    [
+      "what a service's other keys contradict",
+      withService({ autoscale: { maxReplicas: 4 }, replicas: 2 }),
+      [
+        "quorum:services.shop.replicas is 2, but autoscale decides how many there are; leave it out, and set autoscale.minReplicas",
       ],
     ],
     [
@@ -287,10 +330,13 @@ describe("a bad configuration", () => {
       ],
     ],
     [
-      "two members",
-      withControlPlane({ hosts: { a: host(11), b: host(12) }, endpoint: "k8s.example.com:6443" }),
+      "four members",
+      withControlPlane({
+        hosts: { a: host(11), b: host(12), c: host(13), d: host(14) },
+        endpoint: "k8s.example.com:6443",
+      }),
       [
-        "quorum:controlPlane.hosts has 2 control-plane hosts (a and b), but it must be an odd number: 2 members tolerate the loss of 0, as 1 do, and more can fail; set role: worker for one of them or add another",
+        "quorum:controlPlane.hosts has 4 control-plane hosts (a, b, c and d), but it must be an odd number: 4 members tolerate the loss of 1, as 3 do, and more can fail; set role: worker for one of them or add another",
       ],
     ],
     [
@@ -360,6 +406,12 @@ describe("a secret", () => {
     ["misspelt credentials", withImages({ builds: { app: { context: "app", credential: { password: hidden } } } })],
     ["private key of a wrong type", withControlPlane({ ssh: { privateKey: { secure: hidden } } })],
     ["environment of a wrong type", withService({ env: { PASSWORD: [hidden] } })],
+    ["secret environment of a wrong type", withService({ secrets: { env: { A: [hidden] }, files: { b: [hidden] } } })],
+    [
+      "password of a wrong type at the ingress",
+      withService({ ingress: { hostname: "a.example.com", basicAuth: { user: [hidden] } } }),
+    ],
+    ["secret environment that is too long", withService({ secrets: { env: { A: hidden.repeat(200_000) } } })],
     ["anything in a section that holds a secret", withService({ role: `${hidden}!` }), ["services"]],
     ["a name of an image in a section that holds a secret", withService({ image: hidden }), ["services"]],
   ])("is in no message: %s", (_, raw, secretSections) => {
@@ -472,8 +524,17 @@ describe("loadConfig", () => {
     expect(recording.secretOutputs).toEqual(["config"]);
   });
 
+  it("keeps the secrets of services secret, encrypted or not", async () => {
+    const secrets = { env: { TOKEN: "hunter2" }, files: { key: "hunter3" } };
+    const ingress = { hostname: "shop.example.com", basicAuth: { user: "hunter4" } };
+    const services = { shop: { ...service, secrets, ingress } };
+    const sections = { ...runnableSections("dev"), services, jobs: {}, ingress: { controller: "traefik" } };
+    expect(JSON.stringify((await load(sections)).config)).not.toMatch(/hunter/);
+  });
+
   it("makes environment and files secret once any of the services' values was", async () => {
-    const sections = { ...runnableSections("dev"), services: { shop: { ...service, env: { TOKEN: "hunter2" } } } };
+    const services = { shop: { ...service, env: { TOKEN: "hunter2" } } };
+    const sections = { ...runnableSections("dev"), services, jobs: {} };
     expect(JSON.stringify((await load(sections)).config)).toContain("hunter2");
     expect(JSON.stringify((await load(sections, ["services"])).config)).not.toContain("hunter2");
   });

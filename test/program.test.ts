@@ -17,7 +17,7 @@ describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
   beforeAll(async () => {
     up = await run(stack, false);
     preview = await run(stack, true);
-  });
+  }, 60_000);
 
   it("is the same set of resources at preview and in up", () => {
     expect(preview.names().sort()).toEqual(up.names().sort());
@@ -112,6 +112,62 @@ describe("the outputs", () => {
     expect(outputs["urls"]).toEqual({ app: "http://localhost:9376" });
     expect(ofType("StatefulSet")).toEqual([]);
     expect(resources.some((one) => one.name.startsWith("metrics-server"))).toBe(false);
+  });
+});
+
+describe("services of every kind", () => {
+  const app = { image: "app", role: "web" };
+  const services = {
+    two: app,
+    one: { ...app, replicas: 1, priority: "batch" },
+    many: { ...app, autoscale: { maxReplicas: 5 } },
+    data: { ...app, kind: "StatefulSet", volumes: { data: { mountPath: "/data", storageGiB: 1 } } },
+    each: { ...app, kind: "DaemonSet" },
+    other: { image: "busybox", role: "web", replicas: 1, volumes: { data: { mountPath: "/data", storageGiB: 1 } } },
+  };
+  const podOf = (recording: Recording, name: string) =>
+    (recording.get(name).inputs as { spec: { template: { spec: Record<string, unknown> } } }).spec.template.spec;
+
+  it.each([true, false])(
+    "have what belongs to them, and a warning where there is one pod (preview %s)",
+    async (preview) => {
+      const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+      const recording = await run("dev", preview, { ...runnableSections("dev"), services, jobs: {} });
+      const warnings = warn.mock.calls.flat().join("\n");
+      warn.mockRestore();
+      const names = recording.names().map((name) => name.replace(/^.*::/, ""));
+      expect(names.filter((name) => /-budget$/.test(name)).sort()).toEqual([
+        "data-budget",
+        "many-budget",
+        "two-budget",
+      ]);
+      expect(names).toEqual(
+        expect.arrayContaining([
+          "many-autoscaler",
+          "data-stateful-set",
+          "data-peers",
+          "each-daemon-set",
+          "other-volume-data",
+        ]),
+      );
+      expect(warnings).toMatch(/quorum:services\.one has one pod[^]*quorum:services\.other has one pod/);
+      expect(warnings).not.toMatch(/services\.(two|many|data|each)/);
+      expect(podOf(recording, "one-deployment")).toMatchObject({ priorityClassName: "quorum-batch" });
+      expect(podOf(recording, "two-deployment")).toMatchObject({ priorityClassName: "quorum-standard" });
+      expect(podOf(recording, "other-deployment")["containers"]).toMatchObject([
+        { image: expect.stringMatching(/^localhost:5000\/library\/busybox:/) },
+      ]);
+      expect(recording.get("other-volume-data").inputs["spec"]).toMatchObject({ storageClassName: "local-path" });
+    },
+  );
+
+  it("are kept apart where the stack knows that there is room", async () => {
+    const rules = async (stack: "dev" | "prod") => {
+      const pod = podOf(await run(stack, false), "metricsdemo-deployment");
+      return (pod["topologySpreadConstraints"] as { whenUnsatisfiable: string }[]).map((one) => one.whenUnsatisfiable);
+    };
+    expect(await rules("dev")).toEqual(["ScheduleAnyway", "ScheduleAnyway"]);
+    expect(await rules("prod")).toEqual(["DoNotSchedule", "DoNotSchedule"]);
   });
 });
 

@@ -1,5 +1,9 @@
 import type { FastifyInstance, RouteShorthandOptions } from "fastify";
+import { burn } from "./burn.ts";
 import type { Settings } from "./settings.ts";
+
+/** Longest that one call may keep a core busy. */
+const LONGEST_BURN_MILLISECONDS = 1000;
 
 /** The sample service: work to be called by a schedule, a crash and a hang to be recovered from. */
 export function web(app: FastifyInstance, settings: Settings): void {
@@ -9,6 +13,22 @@ export function web(app: FastifyInstance, settings: Settings): void {
     request.log.info("woken up");
     return reply.send("Woken up");
   });
+
+  app.get<{ Querystring: { milliseconds: number } }>(
+    "/api/job/run/burn",
+    {
+      ...job("burn", `burn: keeps a core busy for ?milliseconds=, 1 to ${String(LONGEST_BURN_MILLISECONDS)}`),
+      schema: {
+        querystring: {
+          type: "object",
+          properties: {
+            milliseconds: { type: "integer", minimum: 1, maximum: LONGEST_BURN_MILLISECONDS, default: 100 },
+          },
+        },
+      },
+    },
+    async ({ query }) => `Burnt ${String(await burn(query.milliseconds))} rounds`,
+  );
 
   app.get("/api/job/kill/me", job("killMe", "kill me: the process crashes"), (_request, reply) => {
     // The answer goes out before the crash: a caller that saw its connection die would try again, and a proxy that

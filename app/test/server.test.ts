@@ -42,7 +42,7 @@ describe("application_api", () => {
 
   it("starts every route at 0, so that the first call shows as growth", async () => {
     const { body } = await app.inject("/metrics");
-    expect(body.match(/^application_api\{.*\} 0$/gm)).toHaveLength(5);
+    expect(body.match(/^application_api\{.*\} 0$/gm)).toHaveLength(6);
     expect(body).toContain("# TYPE application_api counter");
   });
 
@@ -87,6 +87,7 @@ describe("endpoints", () => {
       "/metrics",
       "/health",
       "/api/job/run/wakeUp",
+      "/api/job/run/burn",
       "/api/job/kill/me",
       "/api/job/alive/check",
       "/api/job/alive/deadlock",
@@ -127,8 +128,26 @@ describe("endpoints", () => {
     expect(await check).toBe("Deadlocked!!!");
   });
 
+  it("burns a core for as long as it is told, and answers other calls meanwhile", async () => {
+    const began = performance.now();
+    const burnt = vi.fn();
+    const burning = app.inject("/api/job/run/burn?milliseconds=1000").then(({ body }) => {
+      burnt();
+      return body;
+    });
+    expect((await app.inject("/health")).statusCode).toBe(200);
+    expect(burnt).not.toHaveBeenCalled();
+    expect(await burning).toMatch(/^Burnt [1-9]\d* rounds$/);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(1000);
+  });
+
+  it.each(["0", "1001", "-5", "1.5", "forever"])("does not burn for %s ms", async (milliseconds) => {
+    const { statusCode, body } = await app.inject(`/api/job/run/burn?milliseconds=${milliseconds}`);
+    expect([statusCode, body]).toEqual([400, expect.stringContaining("milliseconds")]);
+  });
+
   it("does no job for a HEAD request", async () => {
-    const urls = ["/api/job/run/wakeUp", "/api/job/kill/me", "/api/job/alive/deadlock"];
+    const urls = ["/api/job/run/wakeUp", "/api/job/run/burn", "/api/job/kill/me", "/api/job/alive/deadlock"];
     for (const url of urls) expect((await app.inject({ method: "HEAD", url })).statusCode).toBe(404);
     expect((await app.inject("/api/job/alive/check")).body).toBe("Alive");
   });

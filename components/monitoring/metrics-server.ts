@@ -155,7 +155,10 @@ function podSpec(args: MetricsServerArgs, account: pulumi.Output<string>): k8s.t
         ports: [{ name: "https", containerPort: securePort, protocol: "TCP" }],
         livenessProbe: { ...probe("/livez"), failureThreshold: 3 },
         readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 3 },
-        resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } },
+        resources: {
+          requests: { cpu: "50m", memory: "200Mi", "ephemeral-storage": "64Mi" },
+          limits: { memory: "200Mi", "ephemeral-storage": "64Mi" },
+        },
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "tmp", mountPath: "/tmp" },

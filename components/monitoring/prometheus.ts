@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { prometheusConfig, prometheusPort, retentionSize } from "../plan/prometheus.ts";
+import { prometheusConfig, prometheusPort, retentionSize, ruleFileEnding } from "../plan/prometheus.ts";
 import { exposure, type ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
@@ -23,6 +23,8 @@ export interface PrometheusArgs {
   readonly retainVolumes?: boolean;
   /** Seconds between two scrapes of a target, 1 to 120. @default 15 */
   readonly scrapeIntervalSeconds?: number;
+  /** Rule files by name: recording rules and alerts. A change is read without a restart. @default none */
+  readonly rules?: Readonly<Record<string, string>>;
   /** How it is reached from outside the cluster; undefined: not at all. */
   readonly expose?: ExposureArgs | undefined;
   /** Whether POST /-/reload and /-/quit answer. A changed configuration is read without it. @default false */
@@ -69,6 +71,11 @@ export class Prometheus extends pulumi.ComponentResource {
       },
       parent,
     );
+    const rules = new k8s.core.v1.ConfigMap(
+      `${name}-rules`,
+      { metadata: { name: `${name}-rules`, namespace, labels: selector }, data: ruleFiles(args.rules ?? {}) },
+      parent,
+    );
     const peers = new k8s.core.v1.Service(
       `${name}-peers`,
       {
@@ -88,7 +95,7 @@ export class Prometheus extends pulumi.ComponentResource {
           selector: { matchLabels: selector },
           template: {
             metadata: { labels: selector },
-            spec: podSpec(args, account.metadata.name, config.metadata.name),
+            spec: podSpec(args, account.metadata.name, [config.metadata.name, rules.metadata.name]),
           },
           ...volumes(args),
         },
@@ -98,14 +105,14 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 
   private expose(name: string, args: PrometheusArgs): k8s.core.v1.Service {
-    const { type, ...metadata } = exposure(args.expose);
+    const { annotations, ...spec } = exposure(args.expose);
     const port = args.expose?.port ?? prometheusPort;
     return new k8s.core.v1.Service(
       `${name}-service`,
       {
-        metadata: { ...metadata, name, namespace: args.namespace, labels: selector },
+        metadata: { ...(annotations && { annotations }), name, namespace: args.namespace, labels: selector },
         spec: {
-          type,
+          ...spec,
           selector,
           // Replicas hold slightly different samples: one reader stays with one of them.
           sessionAffinity: "ClientIP",
@@ -153,6 +160,10 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 }
 
+function ruleFiles(rules: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(rules).map(([file, text]) => [`${file}${ruleFileEnding}`, text]));
+}
+
 function volumes(
   args: PrometheusArgs,
 ): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
@@ -177,7 +188,7 @@ function volumes(
 function podSpec(
   args: PrometheusArgs,
   account: pulumi.Output<string>,
-  config: pulumi.Output<string>,
+  files: readonly pulumi.Output<string>[],
 ): k8s.types.input.core.v1.PodSpec {
   const memory = `${args.memoryMiB ?? 512}Mi`;
   const cpuMillis = args.cpuMillis ?? 100;
@@ -230,6 +241,6 @@ function podSpec(
         ],
       },
     ],
-    volumes: [{ name: "config", configMap: { name: config } }],
+    volumes: [{ name: "config", projected: { sources: files.map((name) => ({ configMap: { name } })) } }],
   };
 }

@@ -1,4 +1,5 @@
-import type { ImageNeeds } from "./images.ts";
+import { type ImageNeeds, jobImage } from "./images.ts";
+import { jobsLeftOut, servicesLeftOut, withoutServices } from "./left-out-services.ts";
 
 /** Part of a stack that was left out, and why: the stack output `skipped`. */
 export interface Skipped {
@@ -27,9 +28,32 @@ export function withoutUnavailable<Config extends ImageNeeds>(
     skipped.push({ name: "prometheus", reason: "its volume needs local-path-provisioner, which is left out" });
     prometheus = false;
   }
+  const { ingress, ui } = config;
+  const limits = { unavailable, volumes: !ownStorage || localPath };
+  const noServices = servicesLeftOut(config.services ?? {}, config.images, limits);
+  const noJobs = jobsLeftOut(config.jobs ?? {}, noServices);
+  skipped.push(...noServices.values(), ...noJobs.values());
+  const services = config.services && withoutServices(config.services, noServices);
+  const controller = ingress.controller === "traefik";
+  const traefik = keep(controller, "ingress-controller", ["traefik"]);
+  // Without the controller that was to serve them, they would be rules that nobody follows.
+  const unserved = controller && !traefik;
+  for (const [name, service] of Object.entries(unserved ? (services ?? {}) : {})) {
+    if (service.ingress === undefined) continue;
+    skipped.push({ name: `ingress of ${name}`, reason: "the ingress controller is left out" });
+  }
+  const headlamp = keep(ui.headlamp.enabled, "headlamp", ["headlamp"]);
+  const callable = withoutServices(config.jobs ?? {}, new Map([...noServices, ...noJobs]));
+  const jobs = Object.entries(callable).filter(([name, job]) =>
+    keep(true, `job ${name}`, [jobImage(job, config.images) ?? []].flat()),
+  );
   return {
     config: {
       ...config,
+      ...(services && { services: unserved ? withoutIngress(services) : services }),
+      ingress: { ...ingress, controller: traefik ? "traefik" : "existing" },
+      ui: { ...ui, headlamp: { ...ui.headlamp, enabled: headlamp } },
+      ...(config.jobs && { jobs: Object.fromEntries(jobs) }),
       storage: { ...storage, provisioner: localPath ? "local-path" : "existing" },
       monitoring: {
         ...monitoring,
@@ -39,4 +63,17 @@ export function withoutUnavailable<Config extends ImageNeeds>(
     },
     skipped,
   };
+}
+
+function withoutIngress<Service extends object>(
+  services: Readonly<Record<string, Service>>,
+): Record<string, Service & { readonly ingress: undefined }> {
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]) => {
+      // Left open to a controller that is not there, it would be open to one that the stack knows nothing of.
+      const { exposedTo: places } = service as { readonly exposedTo?: readonly string[] | undefined };
+      const exposedTo = places?.filter((place) => place !== "ingress");
+      return [name, { ...service, ingress: undefined, ...(exposedTo && { exposedTo }) }];
+    }),
+  );
 }

@@ -11,14 +11,31 @@ export interface CatalogImage {
 
 export type ImageCatalog = Readonly<Record<string, CatalogImage>>;
 
+/** What of a job decides which image it needs. */
+export interface JobImages {
+  readonly call?: string | undefined;
+  readonly image?: string | undefined;
+}
+
 /** What of a configuration decides which third-party images it needs. */
 export interface ImageNeeds {
-  readonly images: { readonly builds: Readonly<Record<string, { readonly digest?: string | undefined }>> };
+  readonly images: {
+    readonly builds: Readonly<Record<string, { readonly digest?: string | undefined }>>;
+    readonly catalog?: ImageCatalog | undefined;
+  };
+  readonly jobs?: Readonly<Record<string, JobImages>> | undefined;
   readonly storage: { readonly provisioner: "local-path" | "existing" };
   readonly monitoring: {
     readonly prometheus: { readonly enabled: boolean };
     readonly metricsServer: { readonly enabled: boolean };
   };
+  readonly security: { readonly generatedSecrets: Readonly<Record<string, unknown>> };
+  readonly backup?: object | undefined;
+  readonly registry?: { readonly kind: "distribution" | "harbor" } | undefined;
+  readonly ingress: { readonly controller: "traefik" | "existing" };
+  readonly services?:
+    Readonly<Record<string, { readonly image?: string; readonly ingress?: object | undefined }>> | undefined;
+  readonly ui: { readonly headlamp: { readonly enabled: boolean } };
   readonly controlPlane: { readonly mode: "existing" | "kubeadm" };
 }
 
@@ -31,6 +48,19 @@ export const controlPlaneImages = [
   "etcd",
   "coredns",
   "pause",
+] as const;
+
+/** Images of Harbor's chart, as its values name them. */
+export const harborImages = [
+  "harbor-nginx",
+  "harbor-portal",
+  "harbor-core",
+  "harbor-jobservice",
+  "harbor-registry",
+  "harbor-registryctl",
+  "harbor-database",
+  "harbor-redis",
+  "harbor-exporter",
 ] as const;
 
 /**
@@ -68,13 +98,34 @@ export function digestOf(reference: string): string {
 
 /** The third-party images that a configuration needs, by their names in the catalogue. */
 export function requiredImages(config: ImageNeeds): string[] {
-  const { images, storage, monitoring, controlPlane } = config;
+  const { images, storage, monitoring, controlPlane, security, backup, registry, ingress, ui } = config;
   const builds = Object.values(images.builds).some((build) => build.digest === undefined);
-  return [
+  const needed = [
     ...(controlPlane.mode === "kubeadm" ? controlPlaneImages : []),
-    ...(builds ? ["node"] : []),
+    ...(builds || Object.keys(security.generatedSecrets).length > 0 ? ["node"] : []),
     ...(storage.provisioner === "local-path" ? ["local-path-provisioner", "busybox"] : []),
     ...(monitoring.prometheus.enabled ? ["prometheus"] : []),
     ...(monitoring.metricsServer.enabled ? ["metrics-server"] : []),
+    ...(backup === undefined ? [] : ["restic"]),
+    ...(registry?.kind === "distribution" ? ["registry", "node"] : []),
+    ...(registry?.kind === "harbor" ? harborImages : []),
+    ...(ingress.controller === "traefik" ? ["traefik"] : []),
+    ...(ui.headlamp.enabled ? ["headlamp"] : []),
+    ...Object.values(config.jobs ?? {}).flatMap((job) => jobImage(job, images) ?? []),
+    ...Object.values(config.services ?? {}).flatMap(({ image }) => serviceImage(image, images) ?? []),
   ];
+  return [...new Set(needed)];
+}
+
+/** The third-party image that a service runs; undefined for one that is built here or named in full. */
+export function serviceImage(
+  image: string | undefined,
+  { builds, catalog = {} }: ImageNeeds["images"],
+): string | undefined {
+  return image !== undefined && builds[image] === undefined && catalog[image] !== undefined ? image : undefined;
+}
+
+/** The third-party image that a job runs; undefined for one that is built here or named in full. */
+export function jobImage({ call, image }: JobImages, images: ImageNeeds["images"]): string | undefined {
+  return call === undefined ? serviceImage(image, images) : "node";
 }

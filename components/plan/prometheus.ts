@@ -9,6 +9,8 @@ export interface ScrapeSettings {
   readonly scrapeIntervalSeconds: number;
 }
 
+/** How the names of rule files end, which lie beside the configuration. */
+export const ruleFileEnding = ".rules.yml";
 /** Port of Prometheus' own API and pages. */
 export const prometheusPort = 9090;
 /** Part of a volume that blocks may fill; the rest is for the write-ahead log, which size retention does not count. */
@@ -29,6 +31,8 @@ export function prometheusConfig(settings: ScrapeSettings): string {
   const interval = `${settings.scrapeIntervalSeconds}s`;
   return stringify({
     global: { scrape_interval: interval, evaluation_interval: interval },
+    // By pattern, so that a further file is read as a changed one is: without a restart.
+    rule_files: [`*${ruleFileEnding}`],
     // A job that keeps no kind of service would keep those without one.
     scrape_configs: settings.appTypes.length === 0 ? [own] : [own, businessJob(settings)],
   });

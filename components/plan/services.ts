@@ -1,9 +1,12 @@
-import { list, type Problem } from "./problems.ts";
+import { imageNameProblem, type ImageSources } from "./image-names.ts";
+import type { Problem } from "./problems.ts";
 
 /** Where a Service is reached from outside the cluster. */
 export interface Exposure {
   readonly port: number;
   readonly hostname?: string | undefined;
+  /** Address that the balancer is asked for. */
+  readonly address?: string | undefined;
 }
 
 /** What of a service its checks against the rest need. */
@@ -15,8 +18,7 @@ export interface ServiceSettings {
 
 /** What a service is checked against. */
 export interface ServiceSurroundings {
-  /** Names of the images that this stack builds or is given. */
-  readonly builds: readonly string[];
+  readonly images: ImageSources;
   /** Exposures that are not services of the user, by their key. */
   readonly others: Readonly<Record<string, Exposure>>;
   /** All exposures share one address, as on a local cluster. */
@@ -31,12 +33,7 @@ export function serviceProblems(
   const problems: Problem[] = [];
   for (const [name, service] of Object.entries(services)) {
     const key = `quorum:services.${name}`;
-    if (!surroundings.builds.includes(service.image)) {
-      problems.push({
-        key: `${key}.image`,
-        text: `is "${service.image}", but it must be one of quorum:images.builds (${list(surroundings.builds, "or") || "none yet"}); add it there or name another`,
-      });
-    }
+    problems.push(...[imageNameProblem(`${key}.image`, service.image, surroundings.images) ?? []].flat());
     if (service.expose && service.servicePort !== undefined && service.servicePort !== service.expose.port) {
       problems.push({
         key: `${key}.servicePort`,
@@ -72,5 +69,5 @@ function exposureProblems(
 }
 
 function placeOf(exposure: Exposure, oneAddress: boolean): string {
-  return `${oneAddress ? "" : (exposure.hostname ?? "")}:${exposure.port}`;
+  return `${oneAddress ? "" : (exposure.address ?? exposure.hostname ?? "")}:${exposure.port}`;
 }

@@ -1,9 +1,17 @@
+import type { IngressPorts } from "./ingress.ts";
 import type { Exposure } from "./services.ts";
 
 /** What of a configuration decides its URLs. */
 export interface UrlSettings {
-  readonly services: Readonly<Record<string, { readonly role: string; readonly expose?: Exposure | undefined }>>;
+  readonly services: Readonly<
+    Record<
+      string,
+      { readonly role: string; readonly expose?: Exposure | undefined; readonly ingress?: IngressUrl | undefined }
+    >
+  >;
   readonly monitoring: { readonly prometheus: { readonly enabled: boolean; readonly expose?: Exposure | undefined } };
+  readonly ingress: { readonly controller: "traefik" | "existing"; readonly expose: IngressPorts };
+  readonly ui: { readonly headlamp: { readonly enabled: boolean; readonly expose?: Exposure | undefined } };
   readonly controlPlane:
     | { readonly mode: "existing" }
     | {
@@ -13,23 +21,41 @@ export interface UrlSettings {
       };
 }
 
+/** What of a service's ingress decides its URL. */
+interface IngressUrl {
+  readonly hostname: string;
+  readonly path: string;
+  readonly tls?: object | undefined;
+}
+
 /**
- * Where people reach what the stack exposes. The first exposed service with role `web` is called `app`, others go by their
+ * Where people reach what the stack exposes, by its ingress where it has one. The first exposed service with role `web` is called `app`, others go by their
  * names. From configured hostnames, since a balancer's address is unknown at preview.
  */
-export function stackUrls({ services, monitoring, controlPlane }: UrlSettings): Record<string, string> {
+export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: UrlSettings): Record<string, string> {
   const fallback = fallbackHost(controlPlane);
   const exposed = Object.entries(services)
-    .filter(([, service]) => service.expose !== undefined)
+    .flatMap(([name, { role, ...service }]): [string, string, string][] => {
+      if (service.ingress !== undefined) return [[name, role, ingressUrl(service.ingress, ingress)]];
+      return service.expose === undefined ? [] : [[name, role, urlOf(service.expose, fallback)]];
+    })
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  const app = exposed.find(([, service]) => service.role === "web")?.[0];
-  const places: [string, Exposure | undefined][] = [
-    ...exposed.map(([name, service]): [string, Exposure | undefined] => [name === app ? "app" : name, service.expose]),
-    ["prometheus", monitoring.prometheus.enabled ? monitoring.prometheus.expose : undefined],
-  ];
-  return Object.fromEntries(
-    places.flatMap(([name, expose]) => (expose === undefined ? [] : [[name, urlOf(expose, fallback)]])),
-  );
+  const app = exposed.find(([, role]) => role === "web")?.[0];
+  const parts = { prometheus: monitoring.prometheus, headlamp: ui.headlamp };
+  return Object.fromEntries([
+    ...exposed.map(([name, , url]) => [name === app ? "app" : name, url]),
+    ...Object.entries(parts).flatMap(([name, { enabled, expose }]) =>
+      enabled && expose !== undefined ? [[name, urlOf(expose, fallback)]] : [],
+    ),
+  ]) as Record<string, string>;
+}
+
+/** An existing controller's ports are not known: the usual ones are. */
+function ingressUrl({ hostname, path, tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {
+  const { httpPort, httpsPort } = controller === "traefik" ? expose : { httpPort: 80, httpsPort: 443 };
+  const plain = `http://${hostname}${httpPort === 80 ? "" : `:${httpPort}`}`;
+  const secure = `https://${hostname}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
+  return `${tls === undefined ? plain : secure}${path === "/" ? "" : path}`;
 }
 
 function fallbackHost(controlPlane: UrlSettings["controlPlane"]): string {
@@ -37,6 +63,6 @@ function fallbackHost(controlPlane: UrlSettings["controlPlane"]): string {
   return Object.values(controlPlane.hosts)[0]?.address ?? "localhost";
 }
 
-function urlOf({ port, hostname }: Exposure, fallback: string): string {
-  return `http://${hostname ?? fallback}${port === 80 ? "" : `:${port}`}`;
+function urlOf({ port, hostname, address }: Exposure, fallback: string): string {
+  return `http://${hostname ?? address ?? fallback}${port === 80 ? "" : `:${port}`}`;
 }

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { podSecurityLabels } from "./namespaces.ts";
+import { lessRestricted, podSecurityLabels } from "../plan/namespaces.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 
 export interface LocalPathArgs {
@@ -10,6 +10,8 @@ export interface LocalPathArgs {
   readonly helperImage: pulumi.Input<string>;
   /** Folder on each node that volumes are made in. */
   readonly path: string;
+  /** Whether a volume's folder stays when its claim is deleted. A change of it is refused: a StorageClass cannot be changed. @default false */
+  readonly retain?: boolean;
   /** Name of the StorageClass, which becomes the cluster's default. @default local-path */
   readonly className?: string | undefined;
 }
@@ -29,16 +31,18 @@ const releaseSeconds = 20;
 export class LocalPath extends pulumi.ComponentResource {
   /** Name of the StorageClass, known once it can make volumes: what uses it comes after it. */
   readonly className: pulumi.Output<string>;
+  /** Name of its own namespace, known once that is made. */
+  readonly namespace: pulumi.Output<string>;
 
   constructor(name: string, args: LocalPathArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:platform:LocalPath", name, {}, opts);
     const parent = { parent: this };
-    // Privileged: the provisioner's helper pods mount folders of the host to make and remove volumes.
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
-      { metadata: { name: namespaceName, labels: podSecurityLabels("privileged") } },
+      { metadata: { name: namespaceName, labels: podSecurityLabels(lessRestricted[namespaceName].level) } },
       parent,
     ).metadata.name;
+    this.namespace = namespace;
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
       { metadata: { name: "local-path-provisioner-service-account", namespace } },
@@ -67,7 +71,7 @@ export class LocalPath extends pulumi.ComponentResource {
         },
         provisioner: "rancher.io/local-path",
         volumeBindingMode: "WaitForFirstConsumer",
-        reclaimPolicy: "Delete",
+        reclaimPolicy: args.retain === true ? "Retain" : "Delete",
       },
       { parent: this, dependsOn: [deployment] },
     ).metadata.name;
@@ -178,7 +182,10 @@ function provisionerSpec(
               { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
               { name: "CONFIG_MOUNT_PATH", value: "/etc/config/" },
             ],
-            resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+            resources: {
+              requests: { cpu: "10m", memory: "128Mi", "ephemeral-storage": "64Mi" },
+              limits: { memory: "128Mi", "ephemeral-storage": "64Mi" },
+            },
             securityContext: restrictedContainer,
             volumeMounts: [{ name: "config", mountPath: "/etc/config/", readOnly: true }],
           },

@@ -28,7 +28,7 @@ export const imagesSchema = mapping({
   /** Third-party images, by their names in data/images.yaml, that this site cannot provide. */
   unavailable: list(text("a name of data/images.yaml", "metrics-server"), "image names").default([]),
   builds: named(label("an image name", "app"), build, "images to build, by name").default({}),
-  /** Registries, with a path where only a part of one is trusted, that pods may run images of. @default registry, mirror, and without a mirror the hosts of data/images.yaml */
+  /** Registries, with a path where only a part of one is trusted, that pods may run images of. @default registry, mirror, and without a mirror the repositories of data/images.yaml */
   trusted: list(
     text("a registry host, with a port or path where needed", "registry.example.com", repository),
     "registries",

@@ -1,5 +1,5 @@
 import { imageName, outbound, resources } from "./services.ts";
-import { integer, text, label, flag, mapping, texts, list } from "./shapes.ts";
+import { integer, text, label, flag, mapping, list, environment } from "./shapes.ts";
 
 /** Longest job name: a CronJob's takes at most 52 characters, and a OneOffJob's gets a hash. */
 const jobNameLength = 40;
@@ -11,7 +11,10 @@ export const callPattern = /^([a-z]([a-z0-9-]*[a-z0-9])?)(\/[^\s]*)$/;
 
 export const jobSchema = mapping({
   /** When it runs, in Kubernetes' cron form. Without it, it runs once. */
-  schedule: text("five cron fields or @hourly, @daily, @weekly, @monthly, @yearly", "*/5 * * * *").optional(),
+  schedule: text(
+    "five cron fields, @hourly, @daily, @weekly, @monthly, @yearly or @every with a duration",
+    "*/5 * * * *",
+  ).optional(),
   timeZone: text("an IANA time zone", "Europe/Berlin", /^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/).default("Etc/UTC"),
   /** Service and path to call by GET; any answer but a 2xx fails the job. */
   call: text("service/path, of a service of this stack", "metricsdemo/api/job/run/wakeUp", callPattern).optional(),
@@ -21,8 +24,11 @@ export const jobSchema = mapping({
   callRetries: integer(0, 10, 3).default(3),
   /** What to run instead of a call. */
   image: imageName.optional(),
-  command: list(text("a word of the command", "perl"), "words").optional(),
-  env: texts("environment variables").default({}),
+  /** @default the image's own */
+  command: list(text("a word of the command", "perl", /^[^\0]+$/, 65_536), "words")
+    .min(1, { error: "one word or more; leave it out to run the image's own command" })
+    .optional(),
+  env: environment().default({}),
   resources: resources.prefault({}),
   /** Services that it calls; the one of `call` is among them by itself. */
   calls: list(label("the name of a service", "svcb"), "service names").default([]),

@@ -18,12 +18,16 @@ export const namespacesSchema = mapping({
 export const ingressSchema = mapping({
   /** The controller that the stack makes; `existing` uses the one that the cluster has. */
   controller: choice(["traefik", "existing"]).default("existing"),
+  /** Where the pods of an existing controller are: only they reach the services with `ingress`. @default every namespace of the cluster */
+  controllerNamespace: label("a namespace", "ingress-nginx").optional(),
   /** IngressClass of every Ingress. @default traefik with a controller of ours, else the cluster's default class */
   className: text("the name of an IngressClass", "nginx", dnsName, 253).optional(),
-  /** Gateway of every HTTPRoute. With a controller of ours it is made; otherwise it must be there. */
+  /** Whose annotations an existing controller follows: an Ingress says basicAuth and rewritePath by them. Ours follows nginx's. @default nobody's */
+  annotations: choice(["nginx"]).optional(),
+  /** Gateway of every HTTPRoute. With a controller of ours it is made, in quorum:namespaces.apps; otherwise it must be there. */
   gateway: mapping({
     name: text("the name of a Gateway", "public", dnsName, 253).default("quorum"),
-    /** @default quorum:namespaces.ingress */
+    /** Where the Gateway of an existing controller is. */
     namespace: label("a namespace", "ingress").optional(),
   }).prefault({}),
   /** Pods of the controller. */

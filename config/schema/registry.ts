@@ -22,7 +22,12 @@ export const registrySchema = z.discriminatedUnion(
       kind: z.literal("distribution"),
       ...shared,
       /** Lines of an htpasswd file with bcrypt hashes, as `htpasswd -nbB` prints them. */
-      htpasswd: text("lines of an htpasswd file with bcrypt hashes", "robot:$2y$05$…", /^[^:\s]+:\$2[aby]\$/, 65_536),
+      htpasswd: text(
+        "lines of an htpasswd file with bcrypt hashes",
+        "robot:$2y$05$…",
+        /^([^:\s]+:\$2[aby]\$|unset:registry\.htpasswd$)/,
+        65_536,
+      ),
       /** When layers that no image names are taken away; the registry restarts for it. */
       garbageCollection: text("five cron fields", "23 3 * * 0").default("23 3 * * 0"),
     }),

@@ -1,4 +1,21 @@
-import { integer, text, label, choice, flag, address, subnet, mapping, named, texts, list, dnsName } from "./shapes.ts";
+import { z } from "zod";
+import {
+  allowed,
+  integer,
+  text,
+  label,
+  choice,
+  flag,
+  address,
+  subnet,
+  mapping,
+  named,
+  texts,
+  list,
+  dnsName,
+  environment,
+  files,
+} from "./shapes.ts";
 
 /** Longest service name: what is made from it must fit in the 63 characters of a DNS label, with a hash and an ordinal. */
 const serviceNameLength = 50;
@@ -52,8 +69,13 @@ const autoscale = mapping({
   scaleInSeconds: integer(0, 3600, 300).default(300),
 });
 
+/** A name of at most 63 characters, with a DNS name and a slash before it where needed. */
+const labelKey =
+  /^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const labelValue = allowed("the value of a node label", "ssd");
+
 const toleration = mapping({
-  key: text("the key of a taint", "dedicated", /^[A-Za-z0-9]([A-Za-z0-9._\/-]*[A-Za-z0-9])?$/, 316),
+  key: text("the key of a taint", "dedicated", labelKey, 316),
   /** @default any value */
   value: text("the value of a taint", "batch", /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, 63).optional(),
   effect: choice(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
@@ -62,29 +84,45 @@ const toleration = mapping({
 const spreading = choice(["hard", "soft", "off"]);
 
 const placement = mapping({
-  nodeSelector: texts("node labels").default({}),
+  nodeSelector: named(
+    text("the key of a node label", "disktype", labelKey, 316),
+    z
+      .string(labelValue)
+      .regex(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/, labelValue)
+      .max(63, labelValue),
+    "node labels",
+  ).default({}),
   tolerations: list(toleration, "tolerations").default([]),
-  /** Whether pods must lie on different hosts (hard), should (soft) or need not. @default hard where the stack knows of as many hosts as pods, else soft */
+  /** Whether pods must lie on different hosts (hard), should (soft) or need not. Pods whose volumes lie together already cannot be parted: soft lets them be. @default hard where the stack knows of as many hosts as pods, else soft */
   spreadHosts: spreading.optional(),
-  /** The same for zones. @default hard where the stack knows of two zones or more, else soft */
+  /** The same for zones. @default hard where the stack knows of two zones or more with room for an even share of the pods, else soft */
   spreadZones: spreading.optional(),
 });
 
 const volume = mapping({
-  mountPath: text("an absolute folder", "/var/lib/shop", /^(\/[A-Za-z0-9._-]+)+$/),
+  mountPath: text("an absolute folder", "/var/lib/shop", /^(\/(?!\.\.?(\/|$))[A-Za-z0-9._-]+)+$/),
   /** Volumes that exist keep their size: a change of a StatefulSet's is refused. */
   storageGiB: integer(1, 65_536, 10),
   className: text("the name of a StorageClass", "local-path", dnsName, 253).optional(),
-  /** Whether it outlives the service. @default quorum:storage.retain */
+  /** Whether it outlives the service; those of a StatefulSet all do or none. @default quorum:storage.retain */
   retain: flag().optional(),
   /** Whether it is backed up to quorum:backup. */
   backup: flag().default(false),
 });
 
+/** What every controller takes as it is: nothing that stands for something else in an address or in an expression. */
+const urlPath = (example: string) =>
+  text(
+    "a path that begins with /, of letters, digits, hyphens, dots and underscores",
+    example,
+    /^(\/|(\/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+\/?)$/,
+    255,
+  );
+
 const ingress = mapping({
   /** Name that requests ask for. */
   hostname: text("a DNS name", "shop.example.com", dnsName, 253),
-  path: text("a path that begins with /", "/shop", /^\/[^\s?#]*$/).default("/"),
+  path: urlPath("/shop").default("/"),
   api: choice(["Ingress", "HTTPRoute"]).default("Ingress"),
   tls: mapping({
     /** Secret with the certificate. @default <service>-tls */
@@ -95,16 +133,16 @@ const ingress = mapping({
   /** User name to password; whoever asks must give one of them. */
   basicAuth: texts("passwords, by user name").optional(),
   /** What the service sees in place of `path`. */
-  rewritePath: text("a path that begins with /", "/", /^\/[^\s?#]*$/).optional(),
+  rewritePath: urlPath("/").optional(),
 });
 
 const serviceSecrets = mapping({
   /** Environment variables that are secret. */
-  env: texts("environment variables").default({}),
+  env: environment().default({}),
   /** Secret files, mounted at /etc/<service name>-secrets. */
-  files: texts("files: name to text").default({}),
+  files: files().default({}),
   /** Environment variables from quorum:security.generatedSecrets: variable to `<secret>/<key>`. */
-  generated: texts("environment variables: name to secret/key").default({}),
+  generated: environment().default({}),
 });
 
 export const serviceName = label("a service name", "metricsdemo", serviceNameLength);
@@ -115,7 +153,9 @@ export const serviceSchema = mapping({
   kind: choice(["Deployment", "StatefulSet", "DaemonSet"]).default("Deployment"),
   /** What the service does; the image's program reads it as ROLE and it becomes the label instancetype. */
   role: label("a role that the image knows", "web"),
-  /** @default 2; not for a DaemonSet, nor beside autoscale */
+  /** How a StatefulSet starts and scales: all pods at once, or each after the one before. A change replaces it. @default Parallel, as a pod that never gets ready then holds up no other */
+  podManagement: choice(["Parallel", "OrderedReady"]).optional(),
+  /** @default 2, and 1 for a Deployment with volumes; not for a DaemonSet, nor beside autoscale */
   replicas: integer(1, 1000, 2).optional(),
   autoscale: autoscale.optional(),
   /** Port that the container listens on. */
@@ -128,9 +168,9 @@ export const serviceSchema = mapping({
   /** Time for which a client stays with one pod. @default none: each connection for itself */
   affinitySeconds: integer(1, 86_400, 10_800).optional(),
   ingress: ingress.optional(),
-  /** Services that it calls. What is not declared is refused by the network. */
+  /** Services that it calls. What is not declared is refused by the network. Its own name lets the pods of a StatefulSet call each other. */
   calls: list(label("the name of a service", "svcb", serviceNameLength), "service names").default([]),
-  /** What outside the cluster it calls. */
+  /** What outside the cluster it calls. Of a wide subnet, what lies in the cluster and 169.254.0.0/16 is left out. */
   outbound: list(outbound, "subnets and ports").default([]),
   /** From where it may be reached besides the services that call it. @default outside with `expose`, ingress with `ingress` */
   exposedTo: list(choice(["outside", "ingress"]), "places").optional(),
@@ -138,17 +178,17 @@ export const serviceSchema = mapping({
   scrape: flag().default(true),
   /** Label apptype, by which Prometheus chooses what it scrapes. */
   type: label("the kind of service", "business").default("business"),
-  env: texts("environment variables").default({}),
+  env: environment().default({}),
   /** Files of the service, mounted at /etc/<service name>. */
-  config: texts("files: name to text").default({}),
+  config: files().default({}),
   secrets: serviceSecrets.prefault({}),
   volumes: named(label("a volume name", "data", 30), volume, "volumes, by name").default({}),
   resources: resources.prefault({}),
   /** What is started first and preempted last when room is short. */
   priority: choice(["critical", "standard", "batch"]).default("standard"),
   placement: placement.prefault({}),
-  /** Time without progress after which a roll-out counts as failed. */
-  progressSeconds: integer(30, 3600, 300).default(300),
+  /** Time without progress after which the roll-out of a Deployment counts as failed. @default 300 */
+  progressSeconds: integer(30, 3600, 300).optional(),
   /** Whether a failed roll-out goes back to the last good one by itself. */
   rollback: flag().default(false),
   probes: mapping({

@@ -62,5 +62,19 @@ export const texts = (what: string) =>
   z.record(z.string(), z.string({ error: "text; put it in quotes" }), {
     error: `a mapping of ${what}; write it as one`,
   });
+/** Environment of a process: a name that every shell takes. */
+export const environment = () =>
+  named(
+    text("the name of an environment variable", "LOG_LEVEL", /^[A-Za-z_][A-Za-z0-9_]*$/, 253),
+    z.string({ error: "text; put it in quotes" }),
+    "environment variables",
+  );
+/** Files of one folder: what a ConfigMap or a Secret takes as a key. */
+export const files = () =>
+  named(
+    text("a file name", "app.yaml", /^(?!\.\.)[A-Za-z0-9._-]*[A-Za-z0-9_-]$/, 253),
+    z.string({ error: "text; put it in quotes" }),
+    "files: name to text",
+  );
 export const list = <Item extends z.ZodType>(item: Item, what: string) =>
   z.array(item, { error: `a list of ${what}; write it as one` });

@@ -90,6 +90,14 @@ function isPulumi({ manager, subresource }: ManagedFields): boolean {
   return manager.startsWith("pulumi-") && subresource === undefined;
 }
 
+/** The fields of an object that we have set, or that Pulumi's provider has, in the form of `managedFields`. */
+export function appliedFields(live: KubeObject): Record<string, unknown> {
+  return managersOf(live)
+    .filter((entry) => isPulumi(entry) || (entry.manager === ourManager && entry.operation === "Apply"))
+    .map((entry) => entry.fieldsV1 ?? {})
+    .reduce<Record<string, unknown>>(mergeFields, {});
+}
+
 /** Whether fields of an object belong to the Pulumi CLI's provider. */
 export function isPulumiManaged(live: KubeObject): boolean {
   return managersOf(live).some(isPulumi);

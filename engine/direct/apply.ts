@@ -2,13 +2,16 @@ import { count } from "../words.ts";
 import { pause } from "../process.ts";
 import { handOver, isPulumiManaged } from "./adopt.ts";
 import type { ChangePlan, ObjectChange, Removal } from "./changes.ts";
-import { entriesOf, type InventoryEntry, inventoryObject, sameInventory, unionOf } from "./inventory.ts";
+import { type InventoryEntry, inventoryObject, sameInventory, unionOf } from "./inventory.ts";
 import { type Kubectl, KubectlError } from "./kubectl.ts";
 import type { Lease } from "./lease.ts";
-import { describe, identityOf, type KubeObject } from "./objects.ts";
+import { type DesiredObject, describe, identityOf, type KubeObject } from "./objects.ts";
+import { rememberEnded } from "./one-off.ts";
 import { readRefusals, refusalError } from "./refusals.ts";
+import { goesBack, readGoodStates } from "./last-good.ts";
+import { restoreByApply, waitOrGoBack } from "./rollback.ts";
+import { releaseReplicas } from "./scale.ts";
 import { timed } from "../phases.ts";
-import { waitUntilReady } from "./wait.ts";
 import type { Wave } from "./waves.ts";
 
 export interface ApplySettings {
@@ -36,15 +39,33 @@ export async function carryOut(
 ): Promise<void> {
   const { kubectl, lease, stack, log } = settings;
   const before = plan.inventory ?? { entries: plan.removals.map(({ entry }) => entry), outputs: {} };
-  const during = { entries: unionOf(before.entries, entriesOf(waves)), outputs: before.outputs };
+  const during = {
+    entries: unionOf(before.entries, rememberEnded(waves, plan.changes, false)),
+    outputs: before.outputs,
+  };
   if (plan.inventory === undefined || !sameInventory(plan.inventory, during)) {
     await kubectl.apply([inventoryObject(stack, during)], { dryRun: false });
   }
   await takeOver(kubectl, plan.changes);
+  await releaseReplicas(kubectl, plan.changes);
+  const goodStates = await readGoodStates(kubectl, goingBack(plan.changes));
   const changes = new Map(plan.changes.map((change) => [change.desired, change]));
   const mayGoOn = () => lease.assertHeld();
-  const wait = (objects: readonly KubeObject[]) =>
-    timed("ready", () => waitUntilReady(objects, { kubectl, log, timeoutSeconds: settings.timeoutSeconds, mayGoOn }));
+  const restore = restoreByApply(kubectl, plan.changes);
+  const waiting = { kubectl, log, timeoutSeconds: settings.timeoutSeconds, mayGoOn, before: goodStates, restore };
+  const wait = (objects: readonly DesiredObject[]) => {
+    const there = objects.filter((desired) => changes.get(desired)?.ended !== true);
+    return timed("ready", () =>
+      waitOrGoBack(
+        there.map(({ object }) => object),
+        waiting,
+      ),
+    );
+  };
+  // An autoscaler that is to go would fight for the number that the program names now.
+  const removals = deletions(plan.removals);
+  const [scalers, others] = [removals.filter(isAutoscaler), removals.filter((entry) => !isAutoscaler(entry))];
+  await removeAll(scalers, settings);
   for (const [index, wave] of waves.entries()) {
     mayGoOn();
     const work = wave.objects
@@ -56,15 +77,15 @@ export async function carryOut(
     const later = waves
       .slice(index + 1)
       .some((next) => next.objects.some((desired) => changes.get(desired)?.action !== "same"));
-    if (later) await wait(wave.gates.map(({ object }) => object));
+    if (later) await wait(wave.gates);
   }
-  await wait(waves.flatMap((wave) => wave.objects.map(({ object }) => object)));
+  await wait(waves.flatMap((wave) => wave.objects));
   mayGoOn();
-  await removeAll(deletions(plan.removals), settings);
+  await removeAll(others, settings);
   const kept = plan.removals
     .filter(({ entry, keptBecause }) => keptBecause !== undefined && entry.keep !== undefined)
     .map(({ entry }) => entry);
-  await recordInventory(kubectl, stack, unionOf(kept, entriesOf(waves)), outputs);
+  await recordInventory(kubectl, stack, unionOf(kept, rememberEnded(waves, plan.changes, true)), outputs);
 }
 
 export async function recordInventory(
@@ -74,6 +95,15 @@ export async function recordInventory(
   outputs: unknown,
 ): Promise<void> {
   await kubectl.apply([inventoryObject(stack, { entries, outputs })], { dryRun: false });
+}
+
+function isAutoscaler({ kind }: InventoryEntry): boolean {
+  return kind === "HorizontalPodAutoscaler";
+}
+
+/** The workloads, as they are now, that go back by themselves. */
+function goingBack(changes: readonly ObjectChange[]): KubeObject[] {
+  return changes.flatMap(({ live, object }) => (live !== undefined && goesBack(object) ? [live] : []));
 }
 
 /** Before we apply an object that Pulumi's provider made, its fields become ours. */

@@ -23,6 +23,8 @@ import {
 import { readRefusals, refusalError } from "./refusals.ts";
 import { count } from "../words.ts";
 import { unknown, unknownPaths } from "./registration.ts";
+import { endedJobs } from "./one-off.ts";
+import { claimsReplicas, leavesReplicas, withLiveReplicas, withoutReplicas } from "./scale.ts";
 import type { Wave } from "./waves.ts";
 
 /** What is to be done with one object that the program wants. */
@@ -34,6 +36,8 @@ export interface ObjectChange {
   readonly live: KubeObject | undefined;
   /** What kubectl gets: the program's object, with the live values of fields whose changes it ignores. */
   readonly object: KubeObject;
+  /** It is a Job that has succeeded and has taken itself away since: there is nothing to make and nothing to wait for. */
+  readonly ended?: boolean;
 }
 
 /** An object that the program no longer wants. */
@@ -57,12 +61,20 @@ export async function planChanges(kubectl: Kubectl, stack: string, waves: readon
   const live = new LiveObjects(await kubectl.get([...wanted.map(({ object }) => identityOf(object)), inventoryAt]));
   const stored = live.find(inventoryAt);
   const inventory = stored === undefined ? undefined : readInventory(stored);
-  const candidates = wanted.map((desired) => candidateOf(desired, live.find(identityOf(desired.object))));
+  const ended = endedJobs(inventory);
+  const all = wanted.map((desired) => candidateOf(desired, live.find(identityOf(desired.object))));
+  const isGone = (candidate: Candidate) => candidate.live === undefined && ended.has(candidate.desired.key);
+  const candidates = all.filter((candidate) => !isGone(candidate));
   refuseForeign(candidates, stack, inventory);
   const outcomes = await tryHandOver(kubectl, candidates, await tryOut(kubectl, candidates));
   const before = inventory?.entries ?? (await findByLabel(kubectl, stack, wanted));
   const removals = await planRemovals(kubectl, stack, before, entriesOf(waves));
-  return { changes: candidates.map((candidate) => changeOf(candidate, outcomes)), removals, inventory };
+  const changes = all.map((candidate): ObjectChange => {
+    const { desired, object } = candidate;
+    if (isGone(candidate)) return { desired, action: "same", fields: [], live: undefined, object, ended: true };
+    return changeOf(candidate, outcomes);
+  });
+  return { changes, removals, inventory };
 }
 
 /**
@@ -94,14 +106,16 @@ interface Candidate {
 }
 
 function candidateOf(desired: DesiredObject, live: KubeObject | undefined): Candidate {
-  const object =
-    live === undefined
-      ? desired.object
-      : (desired.ignoreChanges.reduce(
-          (kept: unknown, path) => keepLive(kept, live, parsePath(path)),
-          desired.object,
-        ) as KubeObject);
-  return { desired, live, object, trial: fillUnknowns(object, live) as KubeObject };
+  if (live === undefined)
+    return { desired, live, object: desired.object, trial: fillUnknowns(desired.object, live) as KubeObject };
+  const kept = desired.ignoreChanges.reduce(
+    (object: unknown, path) => keepLive(object, live, parsePath(path)),
+    desired.object,
+  ) as KubeObject;
+  const object = leavesReplicas(desired) ? withoutReplicas(kept) : kept;
+  // Replicas that are ours still are handed over before they are left out, which a dry run cannot show.
+  const handedOver = leavesReplicas(desired) && claimsReplicas(live) ? withLiveReplicas(object, live) : object;
+  return { desired, live, object, trial: fillUnknowns(handedOver, live) as KubeObject };
 }
 
 function fillUnknowns(value: unknown, live: unknown): unknown {
@@ -154,9 +168,9 @@ async function tryHandOver(
   candidates: readonly Candidate[],
   outcomes: LiveObjects,
 ): Promise<LiveObjects> {
-  const theirs = candidates.flatMap(({ live, object }) => {
+  const theirs = candidates.flatMap(({ live, trial }) => {
     if (live === undefined || !isPulumiManaged(live)) return [];
-    return [withoutPulumiFields(outcomes.find(identityOf(object)) ?? live, live, object)];
+    return [withoutPulumiFields(outcomes.find(identityOf(trial)) ?? live, live, trial)];
   });
   return theirs.length === 0 ? outcomes : outcomes.overlaidBy(await kubectl.replace(theirs, { dryRun: true }));
 }

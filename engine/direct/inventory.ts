@@ -7,6 +7,8 @@ export interface InventoryEntry extends ObjectIdentity {
   readonly wave: number;
   /** Set for an object that the engine must never delete. */
   readonly keep?: "protected" | "retained" | undefined;
+  /** Set for a Job that has succeeded and takes itself away: gone from the cluster, it need not run again. */
+  readonly ended?: boolean | undefined;
 }
 
 export interface Inventory {

@@ -20,6 +20,15 @@ export interface KubectlCall {
   readonly evenIfInterrupted?: boolean;
 }
 
+export interface ApplyOptions {
+  readonly dryRun: boolean;
+  readonly onWarning?: (line: string) => void;
+  /** Who the fields then belong to. @default quorum */
+  readonly manager?: string;
+  /** Whether fields of others become the manager's. @default true */
+  readonly force?: boolean;
+}
+
 /** kubectl ended with an error; `message` is what it said, without its decorations. */
 export class KubectlError extends Error {
   readonly lines: readonly string[];
@@ -99,18 +108,15 @@ export class Kubectl {
   }
 
   /** Server-side apply. With `dryRun`, answers what the objects would become, in no certain order. */
-  async apply(
-    objects: readonly KubeObject[],
-    options: { dryRun: boolean; onWarning?: (line: string) => void },
-  ): Promise<KubeObject[]> {
+  async apply(objects: readonly KubeObject[], options: ApplyOptions): Promise<KubeObject[]> {
     if (objects.length === 0) return [];
     const output = options.dryRun ? ["--dry-run=server", "-o", "json"] : [];
     // The server itself refuses fields that it does not know, and names the object; kubectl's own check does not.
     const args = [
       "apply",
       "--server-side",
-      "--force-conflicts",
-      `--field-manager=${fieldManager}`,
+      ...(options.force === false ? [] : ["--force-conflicts"]),
+      `--field-manager=${options.manager ?? fieldManager}`,
       "--validate=ignore",
       ...output,
       requestTimeout,
@@ -124,10 +130,16 @@ export class Kubectl {
   }
 
   /** Replaces whole objects, as they were read. */
-  async replace(objects: readonly KubeObject[], options: { dryRun: boolean }): Promise<KubeObject[]> {
+  async replace(
+    objects: readonly KubeObject[],
+    options: Pick<ApplyOptions, "dryRun" | "manager">,
+  ): Promise<KubeObject[]> {
     const dryRun = options.dryRun ? ["--dry-run=server"] : [];
+    const manager = options.manager === undefined ? [] : [`--field-manager=${options.manager}`];
     return parseObjects(
-      await this.call(["replace", "--validate=ignore", ...dryRun, "-o", "json", "-f", "-"], { input: list(objects) }),
+      await this.call(["replace", "--validate=ignore", ...dryRun, ...manager, "-o", "json", "-f", "-"], {
+        input: list(objects),
+      }),
     );
   }
 

@@ -1,3 +1,5 @@
+import { clusterScopedGroups, groupOf, isClusterScoped, type ObjectIdentity } from "../../components/plan/kinds.ts";
+import { jobLabel } from "../../components/plan/jobs.ts";
 import { count } from "../words.ts";
 import { isKubernetesObject } from "./monitor.ts";
 import { type Registration, unknown, unknownPaths } from "./registration.ts";
@@ -15,13 +17,7 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
-/** What identifies an object in a cluster. */
-export interface ObjectIdentity {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace?: string | undefined;
-  readonly name: string;
-}
+export { groupOf, isClusterScoped, type ObjectIdentity };
 
 /** An object that the program wants. */
 export interface DesiredObject {
@@ -38,23 +34,9 @@ export interface DesiredObject {
 
 export const stackLabel = "quorum.dev/stack";
 
-const clusterScopedKinds: Readonly<Record<string, readonly string[] | "all">> = {
-  "": ["Namespace", "Node", "PersistentVolume", "ComponentStatus"],
-  "rbac.authorization.k8s.io": ["ClusterRole", "ClusterRoleBinding"],
-  "storage.k8s.io": ["StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "VolumeAttributesClass"],
-  "networking.k8s.io": ["IngressClass", "IPAddress", "ServiceCIDR"],
-  "gateway.networking.k8s.io": ["GatewayClass"],
-  "admissionregistration.k8s.io": "all",
-  "apiextensions.k8s.io": "all",
-  "apiregistration.k8s.io": "all",
-  "certificates.k8s.io": ["CertificateSigningRequest", "ClusterTrustBundle"],
-  "flowcontrol.apiserver.k8s.io": "all",
-  "node.k8s.io": "all",
-  "scheduling.k8s.io": ["PriorityClass"],
-};
 /** Groups of Kubernetes itself: a kind of theirs that is not cluster-scoped lives in a namespace. */
 const ownGroups = new Set([
-  ...Object.keys(clusterScopedKinds),
+  ...clusterScopedGroups,
   "apps",
   "batch",
   "autoscaling",
@@ -62,11 +44,6 @@ const ownGroups = new Set([
   "coordination.k8s.io",
   "discovery.k8s.io",
 ]);
-
-export function groupOf(apiVersion: string): string {
-  const slash = apiVersion.indexOf("/");
-  return slash === -1 ? "" : apiVersion.slice(0, slash);
-}
 
 /** Names an object apart from its API version, which may differ between two answers about one object. */
 export function keyOf(identity: ObjectIdentity): string {
@@ -86,11 +63,6 @@ export function describe({ apiVersion, kind, namespace, name }: ObjectIdentity):
 /** The id that Pulumi's Kubernetes provider gives an object. */
 export function pulumiId({ metadata }: KubeObject): string {
   return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
-}
-
-export function isClusterScoped({ apiVersion, kind }: ObjectIdentity): boolean {
-  const kinds = clusterScopedKinds[groupOf(apiVersion)];
-  return kinds === "all" || (kinds?.includes(kind) ?? false);
 }
 
 /**
@@ -136,8 +108,10 @@ export function collectObjects(resources: Iterable<Registration>, stack: string)
 function problemOf(resource: Registration, stack: string): string | undefined {
   const metadata = resource.inputs["metadata"];
   if (metadata === unknown) return "has metadata that is known only after up; make its name and labels plain values";
-  const { name, namespace, labels } = (metadata ?? {}) as Record<string, unknown>;
-  if (name === unknown || namespace === unknown) return "has a name that is known only after up; make it a plain value";
+  const { namespace, labels, ...rest } = (metadata ?? {}) as Record<string, unknown>;
+  const name = nameUntilKnown(resource) ?? rest["name"];
+  if ((name === unknown && nameUntilKnown(resource) === undefined) || namespace === unknown)
+    return "has a name that is known only after up; make it a plain value";
   if (typeof name !== "string" || name === "")
     return "has no metadata.name; give it one, since a made-up name differs between engines";
   const label = (labels as Record<string, unknown> | undefined)?.[stackLabel];
@@ -147,10 +121,23 @@ function problemOf(resource: Registration, stack: string): string | undefined {
   return undefined;
 }
 
+/**
+ * What a preview calls a Job whose name depends on an image that is still to be built: the name has a hash of what it runs, so
+ * it is another one than that of any Job there is.
+ */
+function nameUntilKnown({ type, inputs }: Registration): string | undefined {
+  const { name, labels } = (inputs["metadata"] ?? {}) as Record<string, unknown>;
+  if (name !== unknown || !type.endsWith(":Job")) return undefined;
+  const job = (labels as Record<string, unknown> | undefined)?.[jobLabel];
+  return typeof job === "string" ? `${job}-after-up` : undefined;
+}
+
 /** What kubectl gets: no status, Secrets in their stored form, and a namespace wherever there must be one. */
 function toObject(resource: Registration): KubeObject {
   const inputs = Object.fromEntries(Object.entries(resource.inputs).filter(([field]) => field !== "status"));
-  const object = inputs as unknown as KubeObject;
+  const name = nameUntilKnown(resource);
+  const given = inputs as unknown as KubeObject;
+  const object = name === undefined ? given : { ...given, metadata: { ...given.metadata, name } };
   const namespace = object.metadata.namespace;
   const needsNamespace =
     namespace === undefined && ownGroups.has(groupOf(object.apiVersion)) && !isClusterScoped(identityOf(object));

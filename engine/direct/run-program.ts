@@ -2,6 +2,7 @@ import { runtime } from "@pulumi/pulumi";
 import { pathToFileURL } from "node:url";
 import type { StackConfig } from "../stack.ts";
 import type { DirectMonitor } from "./monitor.ts";
+import { hearProgram } from "./program-log.ts";
 
 export interface ProgramRun {
   /** Path of index.ts. */
@@ -9,6 +10,8 @@ export interface ProgramRun {
   readonly config: StackConfig;
   readonly monitor: DirectMonitor;
   readonly preview: boolean;
+  /** Where its own words go. @default nowhere */
+  readonly log?: (line: string) => void;
 }
 
 let runs = 0;
@@ -23,6 +26,7 @@ export async function runProgram(run: ProgramRun): Promise<void> {
   runtime.setMockOptions(run.monitor, project, stack, run.preview, "organization");
   runtime.setAllConfig({ ...values }, [...secretKeys]);
   const stray = strayRejections();
+  const endHearing = hearProgram(run.log ?? (() => undefined));
   // A module is evaluated once in a process; the query makes each run one of its own.
   const module = `${pathToFileURL(run.program).href}?run=${runs++}`;
   const program = async () => {
@@ -41,6 +45,7 @@ export async function runProgram(run: ProgramRun): Promise<void> {
     stray.stopLater();
     throw error;
   } finally {
+    endHearing();
     Error.stackTraceLimit = stackTraceLimit;
   }
   stray.stop();

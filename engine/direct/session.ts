@@ -55,7 +55,12 @@ export async function evaluate(session: Session, purpose: "up" | "preview" | "do
     hostStep: (resource) => steps.make(resource),
   };
   try {
-    const { resources, outputs } = await evaluateWith(session, makers, preview);
+    const { resources, outputs } = await evaluateWith(
+      // What goes down needs no advice.
+      purpose === "down" ? { ...session, log: () => undefined } : session,
+      makers,
+      preview,
+    );
     const objects = collectObjects(resources, config.stack);
     return {
       resources,
@@ -73,13 +78,13 @@ export async function evaluate(session: Session, purpose: "up" | "preview" | "do
 
 /** Runs the stack's program with makers of one's own. */
 export async function evaluateWith(
-  session: Pick<Session, "config" | "program">,
+  session: Pick<Session, "config" | "program" | "log">,
   makers: ResourceMakers,
   preview: boolean,
 ): Promise<{ resources: readonly Registration[]; outputs: Readonly<Record<string, unknown>> }> {
-  const { config, program } = session;
+  const { config, program, log } = session;
   const monitor = new DirectMonitor({ project: config.project, stack: config.stack, makers });
-  await runProgram({ program, config, monitor, preview });
+  await runProgram({ program, config, monitor, preview, log });
   return { resources: [...monitor.resources.values()], outputs: monitor.outputs ?? {} };
 }
 

@@ -112,6 +112,14 @@ export function readyContainers(pod: KubeObject): string[] {
  */
 export class TroubleClock {
   readonly #since = new Map<string, number>();
+  readonly #asked = new Map<string, number>();
+
+  /** For how many milliseconds something has been so, counted from the first time that it was asked for. */
+  lasts(what: string, now: number): number {
+    const since = this.#asked.get(what) ?? now;
+    this.#asked.set(what, since);
+    return now - since;
+  }
 
   /** Takes in the pods as they are now; answers their troubles with how long each has lasted. */
   observe(pods: readonly KubeObject[], now: number): { trouble: Trouble; milliseconds: number }[] {
@@ -130,6 +138,15 @@ export class TroubleClock {
       return { trouble, milliseconds: now - since };
     });
   }
+}
+
+/** What to say of a Deployment that has made no progress for as long as it may; undefined while it may still. */
+export function deadlineExceeded(owner: KubeObject): string | undefined {
+  const status = owner["status"] as { conditions?: { type: string; reason?: string; message?: string }[] } | undefined;
+  const progress = status?.conditions?.find(({ type }) => type === "Progressing");
+  if (progress?.reason !== "ProgressDeadlineExceeded") return undefined;
+  const { progressDeadlineSeconds } = (owner["spec"] ?? {}) as { progressDeadlineSeconds?: number };
+  return `${describe(identityOf(owner))} does not get ready: no progress for ${progressDeadlineSeconds ?? 600} s (${progress.message ?? "no message given"}); see kubectl describe pod and kubectl logs of its pods, mend the cause and run up again`;
 }
 
 export function troubleMessage(owner: KubeObject, trouble: Trouble, seconds: number): string {

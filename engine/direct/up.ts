@@ -1,13 +1,15 @@
 import { takeLock } from "../lock.ts";
 import { carryOut, isEmptyPlan, recordInventory } from "./apply.ts";
 import { type ChangePlan, planChanges } from "./changes.ts";
-import { entriesOf, sameInventory, unionOf } from "./inventory.ts";
+import { sameInventory, unionOf } from "./inventory.ts";
 import type { ClusterAccess, Kubectl } from "./kubectl.ts";
 import { Lease } from "./lease.ts";
 import { showOutput } from "./monitor.ts";
+import { rememberEnded } from "./one-off.ts";
 import { countChanges, nothingToChange, objectLines, summarize } from "./report.ts";
 import { type Evaluation, evaluate, openCluster, type Session } from "./session.ts";
-import { pendingOf, waitUntilReady } from "./wait.ts";
+import { restoreByApply, waitOrGoBack } from "./rollback.ts";
+import { pendingOf } from "./wait.ts";
 
 /** What a stack is once it is up. */
 export interface UpResult {
@@ -64,8 +66,12 @@ async function applyObjects(
   await settleInventory(kubectl, config.stack, evaluation, plan, outputs);
   const live = plan.changes.flatMap((change) => change.live ?? []);
   const pending = pendingOf(live).map(({ object }) => object);
-  if (pending.length > 0)
-    await waitUntilReady(pending, { kubectl, log, timeoutSeconds, mayGoOn: () => lease.assertHeld() });
+  if (pending.length > 0) {
+    // What an earlier run applied may fail only now; how it was before that run, only the cluster can know.
+    const restore = restoreByApply(kubectl, plan.changes);
+    const mayGoOn = () => lease.assertHeld();
+    await waitOrGoBack(pending, { kubectl, log, timeoutSeconds, mayGoOn, before: new Map(), restore });
+  }
   const made = evaluation.images.some(({ built }) => built) || evaluation.steps.some(({ action }) => action !== "same");
   log(made ? summarize(countChanges(plan)) : nothingToChange(evaluation));
 }
@@ -79,7 +85,7 @@ async function settleInventory(
   outputs: unknown,
 ): Promise<void> {
   const kept = plan.removals.filter(({ entry }) => entry.keep !== undefined).map(({ entry }) => entry);
-  const entries = unionOf(kept, entriesOf(waves));
+  const entries = unionOf(kept, rememberEnded(waves, plan.changes, false));
   if (plan.inventory !== undefined && sameInventory(plan.inventory, { entries, outputs })) return;
   await recordInventory(kubectl, stack, entries, outputs);
 }

@@ -2,7 +2,7 @@ import { pause } from "../process.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { describe, identityOf, keyOf, type KubeObject } from "./objects.ts";
 import { hasReadiness, type ReadinessContext, readinessOf } from "./readiness.ts";
-import { podsOf, TroubleClock, troubleMessage } from "./stuck-pods.ts";
+import { deadlineExceeded, podsOf, TroubleClock, troubleMessage } from "./stuck-pods.ts";
 
 export interface WaitSettings {
   readonly kubectl: Kubectl;
@@ -10,6 +10,18 @@ export interface WaitSettings {
   readonly timeoutSeconds: number;
   /** Throws when the run may not go on. */
   readonly mayGoOn?: () => void;
+}
+
+/** Objects that do not get ready; `message` says why of each. */
+export class NotReadyError extends Error {
+  /** As they were when waiting for them ended. */
+  readonly objects: readonly KubeObject[];
+
+  constructor(message: string, objects: readonly KubeObject[]) {
+    super(message);
+    this.name = "NotReadyError";
+    this.objects = objects;
+  }
 }
 
 /** How long a pod may be stuck before waiting on is pointless. */
@@ -24,7 +36,7 @@ interface Pending {
 /**
  * Waits until all of these objects are ready, and says what it waits for whenever that changes.
  *
- * @throws naming what failed, what is stuck and why, or what is not ready after the time given
+ * @throws NotReadyError naming what failed, what is stuck and why, or what is not ready after the time given
  */
 export async function waitUntilReady(objects: readonly KubeObject[], settings: WaitSettings): Promise<void> {
   const { kubectl, log, timeoutSeconds } = settings;
@@ -49,9 +61,15 @@ export async function waitUntilReady(objects: readonly KubeObject[], settings: W
     const now = performance.now();
     if (now - podsSeen > podLookSeconds * 1000) {
       podsSeen = now;
-      await refuseStuckPods(kubectl, pending, clock, now);
+      await refuseStuck(kubectl, pending, clock, now);
     }
-    if (now - started > timeoutSeconds * 1000) throw new Error(await timeoutMessage(kubectl, pending, timeoutSeconds));
+    if (now - started > timeoutSeconds * 1000) {
+      const message = await timeoutMessage(kubectl, pending, timeoutSeconds);
+      throw new NotReadyError(
+        message,
+        pending.map(({ object }) => object),
+      );
+    }
     asked = pending.map(({ object }) => identityOf(object));
     await pause(now - started < 10_000 ? 1000 : 2000);
   }
@@ -62,8 +80,9 @@ export function pendingOf(live: readonly KubeObject[], context?: ReadinessContex
   return live.flatMap((object) => {
     const { ready, reason, failed } = readinessOf(object, context);
     if (failed === true)
-      throw new Error(
-        `${describe(identityOf(object))}: ${reason}; see kubectl describe ${object.kind.toLowerCase()} ${object.metadata.name}, mend the cause and run up again`,
+      throw new NotReadyError(
+        `${describe(identityOf(object))}: ${reason}; see kubectl describe ${object.kind.toLowerCase()} ${object.metadata.name}, mend the cause and run up again${object.kind === "Job" ? ", after kubectl delete job where it should run again as it is" : ""}`,
+        [object],
       );
     return ready ? [] : [{ object, reason }];
   });
@@ -75,7 +94,7 @@ async function readContext(kubectl: Kubectl): Promise<ReadinessContext> {
   return { lateBindingClasses: new Set(late.map(({ metadata }) => metadata.name)) };
 }
 
-async function refuseStuckPods(
+async function refuseStuck(
   kubectl: Kubectl,
   pending: readonly Pending[],
   clock: TroubleClock,
@@ -87,21 +106,22 @@ async function refuseStuckPods(
   const where = namespaces.size === 1 ? ["-n", only] : ["-A"];
   const { items } = JSON.parse(await kubectl.call(["get", "pods", ...where, "-o", "json"])) as { items: KubeObject[] };
   const owners = pending.map(({ object }) => ({ object, pods: podsOf(object, items) }));
-  const messages = new Map<string, string>();
+  const stuck = new Map<KubeObject, string>();
   for (const { trouble, milliseconds } of clock.observe(
     owners.flatMap(({ pods }) => pods),
     now,
   )) {
     const owner = owners.find(({ pods }) => pods.some(({ metadata }) => metadata.name === trouble.pod));
     // The pods of one workload fail alike; one of them tells enough.
-    if (owner !== undefined && milliseconds >= stuckSeconds * 1000) {
-      messages.set(
-        describe(identityOf(owner.object)),
-        troubleMessage(owner.object, trouble, Math.round(milliseconds / 1000)),
-      );
-    }
+    if (owner !== undefined && milliseconds >= stuckSeconds * 1000)
+      stuck.set(owner.object, troubleMessage(owner.object, trouble, Math.round(milliseconds / 1000)));
   }
-  if (messages.size > 0) throw new Error([...messages.values()].join("\n"));
+  for (const { object } of pending) {
+    const exceeded = stuck.has(object) ? undefined : deadlineExceeded(object);
+    if (exceeded !== undefined && clock.lasts(`${describe(identityOf(object))} deadline`, now) >= stuckSeconds * 1000)
+      stuck.set(object, exceeded);
+  }
+  if (stuck.size > 0) throw new NotReadyError([...stuck.values()].join("\n"), [...stuck.keys()]);
 }
 
 async function timeoutMessage(kubectl: Kubectl, pending: readonly Pending[], seconds: number): Promise<string> {

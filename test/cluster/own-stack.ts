@@ -17,6 +17,14 @@ export class OwnStack {
     this.monitoring = `${name}-monitoring`;
   }
 
+  /** The section `images` of stack dev, which every such stack has. */
+  get images(): Record<string, unknown> {
+    const { config } = parse(readFileSync(join(root, "Pulumi.dev.yaml"), "utf8")) as {
+      config: Record<string, Record<string, unknown>>;
+    };
+    return config["quorum:images"] ?? {};
+  }
+
   /** Brings the stack to these sections (`services`, `jobs` and so on, over what every such stack has). @throws when it fails */
   async up(sections: Sections): Promise<Ended> {
     return succeed(["up", ...this.flags(sections)]);
@@ -37,13 +45,10 @@ export class OwnStack {
 
   /** The arguments by which any command is about this stack. */
   flags(sections: Sections): string[] {
-    const { config } = parse(readFileSync(join(root, "Pulumi.dev.yaml"), "utf8")) as {
-      config: Record<string, unknown>;
-    };
     const { contexts } = parse(readFileSync(kubeconfig, "utf8")) as { contexts: { name: string }[] };
     const own: Sections = {
       platform: "shared",
-      images: config["quorum:images"],
+      images: this.images,
       services: {},
       namespaces: {
         apps: this.apps,

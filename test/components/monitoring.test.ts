@@ -17,6 +17,7 @@ describe("Prometheus", () => {
     expect((await make({}, preview)).names().slice(1).sort()).toEqual([
       "kubernetes:apps/v1:StatefulSet::prometheus-server",
       "kubernetes:core/v1:ConfigMap::prometheus-config",
+      "kubernetes:core/v1:ConfigMap::prometheus-rules",
       "kubernetes:core/v1:Service::prometheus-peers",
       "kubernetes:core/v1:Service::prometheus-service",
       "kubernetes:core/v1:ServiceAccount::prometheus-account",
@@ -64,6 +65,20 @@ describe("Prometheus", () => {
     ]);
     const open = (await server({ lifecycle: true })).spec.template.spec.containers[0].args as string[];
     expect(open).toContain("--web.enable-lifecycle");
+  });
+
+  it("has its rule files beside its configuration, so that a further one needs no restart", async () => {
+    const recording = await make({ rules: { jobs: "groups: []\n" } });
+    expect(recording.get("prometheus-rules").inputs["data"]).toEqual({ "jobs.rules.yml": "groups: []\n" });
+    const pod = (await server()).spec.template.spec;
+    expect(pod.volumes).toEqual([
+      {
+        name: "config",
+        projected: {
+          sources: [{ configMap: { name: "prometheus-config" } }, { configMap: { name: "prometheus-rules" } }],
+        },
+      },
+    ]);
   });
 
   it("keeps its series on a volume of its own", async () => {

@@ -1,14 +1,17 @@
 import * as k8s from "@pulumi/kubernetes";
 import { output, runtime, unsecret } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { podSecurityLabels } from "../../components/plan/namespaces.ts";
 import { LocalPath } from "../../components/platform/local-path.ts";
 import { labelObjects } from "../../components/platform/managed-labels.ts";
 import { Namespaces } from "../../components/platform/namespaces.ts";
 import { record } from "../recorder.ts";
 
 describe("Namespaces", () => {
+  const shop = { place: "apps", name: "shop", labels: podSecurityLabels("restricted"), retain: false } as const;
+
   it.each([true, false])("admit only restricted pods (preview %s)", async (preview) => {
-    const recording = await record(() => void new Namespaces("namespaces", { names: { apps: "shop" } }), { preview });
+    const recording = await record(() => void new Namespaces("namespaces", { namespaces: [shop] }), { preview });
     expect(recording.get("namespaces-apps").inputs["metadata"]).toEqual({
       name: "shop",
       labels: {
@@ -20,11 +23,19 @@ describe("Namespaces", () => {
         "pod-security.kubernetes.io/audit-version": "latest",
       },
     });
+    expect(recording.get("namespaces-apps").retainOnDelete).toBe(false);
+  });
+
+  it("outlive the stack where volumes in them are to", async () => {
+    const recording = await record(
+      () => void new Namespaces("namespaces", { namespaces: [{ ...shop, retain: true }] }),
+    );
+    expect(recording.get("namespaces-apps").retainOnDelete).toBe(true);
   });
 
   it("are known by name once they are made", async () => {
     const recording = await record(() => {
-      const namespaces = new Namespaces("namespaces", { names: { apps: "shop" } });
+      const namespaces = new Namespaces("namespaces", { namespaces: [shop] });
       new k8s.core.v1.ServiceAccount("user", { metadata: { name: "user", namespace: namespaces.nameOf("apps") } });
       expect(() => namespaces.nameOf("other")).toThrow('there is no namespace for "other"');
     });

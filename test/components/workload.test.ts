@@ -30,9 +30,10 @@ describe("Workload", () => {
         "kubernetes:core/v1:ConfigMap::shop-config",
         "kubernetes:core/v1:Service::shop-service",
         "kubernetes:apps/v1:Deployment::shop-deployment",
+        "kubernetes:policy/v1:PodDisruptionBudget::shop-budget",
       ]),
     );
-    expect(recording.names()).toHaveLength(6);
+    expect(recording.names()).toHaveLength(7);
     for (const one of recording.resources.slice(2)) expect(one.parent).toMatch(/quorum:workload:Workload::shop$/);
   });
 
@@ -72,7 +73,10 @@ describe("Workload", () => {
       strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
     });
     expect(pod.terminationGracePeriodSeconds).toBe(45);
-    expect(container.lifecycle.preStop.sleep.seconds).toBeLessThan(10);
+    const value = (name: string) => Number(container.env.find((one: any) => one.name === name).value);
+    const stopping = container.lifecycle.preStop.sleep.seconds as number;
+    expect(stopping + value("SHUTDOWN_DELAY_SECONDS") + value("SHUTDOWN_TIMEOUT_SECONDS")).toBeLessThan(45);
+    expect(container.terminationMessagePolicy).toBe("FallbackToLogsOnError");
   });
 
   it("is probed on the sample's paths", async () => {
@@ -132,6 +136,8 @@ describe("Workload", () => {
       { name: "PORT", value: "8080" },
       { name: "ROLE", value: "other" },
       { name: "APP_NAME", value: "shop" },
+      { name: "SHUTDOWN_DELAY_SECONDS", value: "5" },
+      { name: "SHUTDOWN_TIMEOUT_SECONDS", value: "19" },
       { name: "COLOUR", value: "red" },
     ]);
   });
@@ -142,17 +148,48 @@ describe("Workload", () => {
       limits: { cpu: "1400m", memory: "64Mi", "ephemeral-storage": "256Mi" },
     });
     expect((await specs()).container.resources.limits.cpu).toBe("1000m");
+    const { container, pod } = await specs({ resources: { cpuMillis: 50, cpuLimitMillis: 75, ephemeralMiB: 1000 } });
+    expect(container.resources.limits).toMatchObject({ cpu: "75m", "ephemeral-storage": "1000Mi" });
+    expect(container.resources.requests["ephemeral-storage"]).toBe("250Mi");
+    expect(pod.volumes).toEqual([{ name: "tmp", emptyDir: { sizeLimit: "1000Mi" } }]);
   });
 
-  it("spreads over hosts and zones", async () => {
-    const keys = (await specs()).pod.topologySpreadConstraints.map((one: any) => [
-      one.topologyKey,
-      one.whenUnsatisfiable,
-    ]);
-    expect(keys).toEqual([
-      ["kubernetes.io/hostname", "ScheduleAnyway"],
-      ["topology.kubernetes.io/zone", "ScheduleAnyway"],
-    ]);
+  it.each<[string, Partial<WorkloadArgs>, string[]]>([
+    ["should, where no hosts are known", {}, ["ScheduleAnyway", "ScheduleAnyway"]],
+    ["must, where there is room", { hosts: [{ zone: "a" }, { zone: "b" }] }, ["DoNotSchedule", "DoNotSchedule"]],
+    ["need not", { placement: { spreadHosts: "off" } }, ["ScheduleAnyway"]],
+  ])("spreads over hosts and zones: %s", async (_, more, expected) => {
+    const constraints = (await specs(more)).pod.topologySpreadConstraints;
+    expect(constraints.map((one: any) => one.whenUnsatisfiable)).toEqual(expected);
+    for (const one of constraints) {
+      expect(one).toMatchObject({
+        maxSkew: 1,
+        labelSelector: { matchLabels: { app: "shop" } },
+        matchLabelKeys: ["pod-template-hash"],
+        nodeTaintsPolicy: "Honor",
+      });
+    }
+  });
+
+  it("runs where it is told, with its priority", async () => {
+    const tolerations = [{ key: "dedicated", value: "shop", effect: "NoSchedule" as const }, { key: "spot" }];
+    const placement = {
+      nodeSelector: { disk: "ssd" },
+      tolerations,
+      spreadHosts: "off" as const,
+      spreadZones: "off" as const,
+    };
+    const { pod } = await specs({ placement, priorityClassName: "quorum-critical" });
+    expect(pod).toMatchObject({
+      priorityClassName: "quorum-critical",
+      nodeSelector: { disk: "ssd" },
+      tolerations: [
+        { key: "dedicated", operator: "Equal", value: "shop", effect: "NoSchedule" },
+        { key: "spot", operator: "Exists" },
+      ],
+    });
+    expect(pod).not.toHaveProperty("topologySpreadConstraints");
+    expect((await specs()).pod).not.toHaveProperty("priorityClassName");
   });
 
   it("rolls out when a file changes, under the same name", async () => {

@@ -208,7 +208,13 @@ describe("up by the Pulumi CLI", () => {
   });
 
   /** A pulumi that notes its calls and answers from files, and a kubectl that has the given objects. */
-  async function openOn(options: { exports: string[]; live: object[]; importFails?: boolean }) {
+  async function openOn(options: {
+    exports: string[];
+    live: object[];
+    importFails?: boolean;
+    /** What the cluster has after an `up` that fails, until something is replaced. */
+    liveAfterFailure?: object[];
+  }) {
     const workspace = temporaryWorkspace({ ...files, "Pulumi.dev.yaml": "config:\n  quorum:token: {secure: x}\n" });
     options.exports.forEach((text, index) => writeFileSync(join(workspace.stateDir, `export-${index}`), text));
     const pulumi = fakeProgram(
@@ -220,12 +226,16 @@ case "$1 $2" in
   "config set") cat >secret;;
   "stack export") n=$(cat exported 2>/dev/null || echo 0); echo $((n + 1)) >exported; cat export-$n;;
   "stack output") echo '{"urls": {"app": "u"}}';;
+  "up --yes") ${options.liveAfterFailure === undefined ? "true" : "touch failed; exit 255"};;
   "import --file") cp "$3" imported; ${options.importFails === true ? "echo 'error: no such provider' >&2; exit 1" : "true"};;
 esac`,
     );
     const kubectl = fakeProgram(
       "kubectl",
-      `echo "$*" >>${workspace.stateDir}/kubectl; cat >/dev/null; echo '${JSON.stringify({ kind: "List", items: options.live })}'`,
+      `cd ${workspace.stateDir}
+echo "$*" >>kubectl
+case "$*" in *" replace "*) cat >replaced; rm failed;; *) cat >/dev/null;; esac
+if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else echo '${listOf(options.live)}'; fi`,
     );
     const lines: string[] = [];
     const session = {
@@ -238,7 +248,7 @@ esac`,
       },
       program: join(import.meta.dirname, "fixtures/generic.ts"),
       tools: { kubectl: () => Promise.resolve(kubectl), docker: () => Promise.reject(new Error("no Docker here")) },
-      timeoutSeconds: 5,
+      timeoutSeconds: 1,
       log: (line: string) => lines.push(line),
     };
     const settings = {
@@ -253,6 +263,7 @@ esac`,
     return { cli, lines, read, calls: () => read("calls").trim().split("\n"), workspace };
   }
 
+  const listOf = (items: object[]) => JSON.stringify({ kind: "List", items });
   const wanted = [
     { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "here", namespace: "apps" } },
     { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "new", namespace: "apps" } },
@@ -311,6 +322,33 @@ esac`,
     expect(calls().find((line) => line.startsWith("up"))).toBe(
       "up --yes --skip-preview --refresh --stack dev --non-interactive|true|true",
     );
+  });
+
+  test("a workload that asks for it goes back when up fails, and up's own failure is told with it", async () => {
+    const web = (image: string, ready: number) =>
+      object("Deployment", "web", {
+        apiVersion: "apps/v1",
+        namespace: "apps",
+        metadata: { annotations: { "quorum.dev/rollback": "true" } },
+        spec: { replicas: 1, template: { spec: { containers: [{ image }] } } },
+        status: { replicas: 1, updatedReplicas: 1, availableReplicas: ready },
+        // The fake answers every question with it, the one for events too.
+        involvedObject: {},
+      });
+    const { cli, read, lines } = await openOn({
+      exports: [full],
+      live: [web("i:good", 1)],
+      liveAfterFailure: [web("i:bad", 0)],
+    });
+    await expect(cli.up()).rejects.toThrow(
+      /^pulumi up ended with exit code 255[^]*0 of 1 replicas available[^]*apps\/web is back at its last good template \(image i:good\)/,
+    );
+    expect(lines.at(-1)).toMatch(/apps\/web goes back to its last good template/);
+    expect(read("kubectl")).toMatch(/replace --validate=ignore --field-manager=pulumi-kubernetes -o json -f -/);
+    const { items } = JSON.parse(read("replaced")) as { items: { spec: object }[] };
+    expect(items.map(({ spec }) => spec)).toEqual([
+      { replicas: 1, template: { spec: { containers: [{ image: "i:good" }] } } },
+    ]);
   });
 
   test("down leaves what is protected; preview can speak to programs", async () => {

@@ -28,6 +28,7 @@ describe("the toolchain's parts", () => {
     expect(catalog["coredns"]?.tag).toBe(partVersion("coredns"));
     expect(catalog["metrics-server"]?.tag).toBe(partVersion("metrics-server"));
     expect(catalog["local-path-provisioner"]?.tag).toBe(partVersion("local-path-provisioner"));
+    expect(catalog["traefik"]?.tag).toBe(partVersion("traefik"));
     // Prometheus numbers its Go module 0.305.0 where the release is 3.5.0.
     expect(partVersion("prometheus")).toBe("v0.305.0");
     expect(catalog["prometheus"]?.tag).toBe("v3.5.0");

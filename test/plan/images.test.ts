@@ -44,7 +44,7 @@ describe("a reference", () => {
   });
 
   it("of an image that is not in the catalogue is refused", () => {
-    expect(() => imageReference(catalog, "perl")).toThrow('image "perl" is not in data/images.yaml; add it there');
+    expect(() => imageReference(catalog, "cobol")).toThrow('image "cobol" is not in data/images.yaml; add it there');
   });
 
   it("keeps the path on a mirror", () => {
@@ -53,17 +53,36 @@ describe("a reference", () => {
 });
 
 describe("required images", () => {
-  it("of dev are all there are", () => {
-    expect(requiredImages(parseConfig(stackSections("dev"))).sort()).toEqual(Object.keys(catalog).sort());
+  it("of dev are those of its own cluster, its parts and its jobs, each once", () => {
+    expect(requiredImages(parseConfig(stackSections("dev")))).toEqual([
+      ...controlPlaneImages,
+      "node",
+      "local-path-provisioner",
+      "busybox",
+      "prometheus",
+      "metrics-server",
+      "perl",
+    ]);
   });
 
-  it("of prod have no base image, since it builds nothing", () => {
-    expect(requiredImages(parseConfig(stackSections("prod")))).not.toContain("node");
+  it("of prod have no base image without jobs, since it builds nothing", () => {
+    const sections = stackSections("prod");
+    expect(requiredImages(parseConfig({ ...sections, jobs: {} }))).not.toContain("node");
+    expect(requiredImages(parseConfig(sections))).toContain("node");
+  });
+
+  it("of a job are that of its call, or its own where nobody builds it", () => {
+    const jobs = { a: { call: "metricsdemo/" }, b: { image: "perl" }, c: { image: "app" } };
+    const config = parseConfig({ ...stackSections("dev"), jobs: {} });
+    const builds = { app: { digest: "sha256:0" } };
+    const needed = (more: object) => requiredImages({ ...config, images: { builds, catalog }, jobs, ...more });
+    expect(needed({})).toEqual(expect.arrayContaining(["node", "perl"]));
+    expect(needed({ jobs: { b: jobs.b }, images: { builds: { perl: builds.app }, catalog } })).not.toContain("perl");
   });
 
   it("of an existing cluster are none of the control plane's", () => {
     const sections = { ...stackSections("dev"), controlPlane: { mode: "existing", context: "kind-kind" } };
-    expect(requiredImages(parseConfig(sections))).toEqual(["node", "prometheus"]);
+    expect(requiredImages(parseConfig(sections))).toEqual(["node", "prometheus", "perl"]);
   });
 });
 

@@ -13,6 +13,7 @@ describe("Prometheus' configuration", () => {
   it("is the sample's, brought up to date", () => {
     expect(parse(prometheusConfig(seed))).toEqual({
       global: { scrape_interval: "5s", evaluation_interval: "5s" },
+      rule_files: ["*.rules.yml"],
       scrape_configs: [
         { job_name: "prometheus", static_configs: [{ targets: ["localhost:9090"] }] },
         {

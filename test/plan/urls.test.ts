@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { stackUrls, type UrlSettings } from "../../components/plan/urls.ts";
 
 const off = { prometheus: { enabled: false } };
+const rest = {
+  ingress: { controller: "traefik" as const, expose: { httpPort: 80, httpsPort: 443 } },
+  ui: { headlamp: { enabled: false } },
+};
 const local = { mode: "kubeadm" as const, local: true, hosts: { a: { address: "10.210.0.11" } } };
 
 describe("URLs", () => {
@@ -9,6 +13,7 @@ describe("URLs", () => {
     [
       "on this machine",
       {
+        ...rest,
         services: { metricsdemo: { role: "web", expose: { port: 9376 } }, inner: { role: "web" } },
         monitoring: { prometheus: { enabled: true, expose: { port: 9090 } } },
         controlPlane: local,
@@ -18,6 +23,7 @@ describe("URLs", () => {
     [
       "on other machines",
       {
+        ...rest,
         services: { shop: { role: "web", expose: { port: 80 } } },
         monitoring: off,
         controlPlane: { ...local, local: false },
@@ -25,8 +31,19 @@ describe("URLs", () => {
       { app: "http://10.210.0.11" },
     ],
     [
+      "at an address of one's choice",
+      {
+        ...rest,
+        services: { shop: { role: "web", expose: { port: 8080, address: "192.0.2.80" } } },
+        monitoring: off,
+        controlPlane: { mode: "existing" },
+      },
+      { app: "http://192.0.2.80:8080" },
+    ],
+    [
       "with hostnames, of several services",
       {
+        ...rest,
         services: {
           b: { role: "web", expose: { port: 80, hostname: "b.example.com" } },
           a: { role: "web", expose: { port: 8080, hostname: "a.example.com" } },
@@ -38,8 +55,39 @@ describe("URLs", () => {
       { app: "http://a.example.com:8080", api: "http://localhost:81", b: "http://b.example.com" },
     ],
     [
+      "by ingress, on the controller's ports",
+      {
+        ...rest,
+        services: {
+          shop: { role: "web", ingress: { hostname: "shop.example.com", path: "/", tls: {} }, expose: { port: 80 } },
+          api: { role: "svca", ingress: { hostname: "shop.example.com", path: "/api" } },
+        },
+        monitoring: off,
+        ingress: { controller: "traefik", expose: { httpPort: 8080, httpsPort: 8443 } },
+        ui: { headlamp: { enabled: true, expose: { port: 4466 } } },
+        controlPlane: local,
+      },
+      {
+        app: "https://shop.example.com:8443",
+        api: "http://shop.example.com:8080/api",
+        headlamp: "http://localhost:4466",
+      },
+    ],
+    [
+      "by an existing controller, on the usual ports",
+      {
+        ...rest,
+        services: { shop: { role: "svca", ingress: { hostname: "shop.example.com", path: "/", tls: {} } } },
+        monitoring: off,
+        ingress: { controller: "existing", expose: { httpPort: 8080, httpsPort: 8443 } },
+        controlPlane: { mode: "existing" },
+      },
+      { shop: "https://shop.example.com" },
+    ],
+    [
       "of nothing that is left out",
       {
+        ...rest,
         services: {},
         monitoring: { prometheus: { enabled: false, expose: { port: 9090 } } },
         controlPlane: { mode: "existing" },

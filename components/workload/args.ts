@@ -1,0 +1,103 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { ResourceSettings } from "../plan/resources.ts";
+import type { AutoscaleSettings, WorkloadKind } from "../plan/scaling.ts";
+import type { PodHost, Spreading } from "../plan/spread.ts";
+import type { VolumeSettings } from "../plan/workload.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
+
+export interface ProbeArgs {
+  /** Answers 200 while the service can take requests. @default /health, as in the sample app */
+  readonly readinessPath?: string;
+  /** Answers 200 while the process is worth keeping. @default /api/job/alive/check, as in the sample app */
+  readonly livenessPath?: string;
+  /** Seconds between two checks. @default 5 */
+  readonly periodSeconds?: number;
+  /** Seconds until a check counts as failed. @default 1 */
+  readonly timeoutSeconds?: number;
+  /** Seconds from the container's start until it must answer. @default 60 */
+  readonly startupSeconds?: number;
+}
+
+export interface TolerationArgs {
+  readonly key: string;
+  /** @default any value */
+  readonly value?: string | undefined;
+  /** @default every effect */
+  readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute" | undefined;
+}
+
+export interface PlacementArgs {
+  /** Labels that a node must have. @default none */
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  /** Taints of nodes that it may run on all the same. @default none */
+  readonly tolerations?: readonly TolerationArgs[];
+  /** @default hard where as many hosts are known as there may be pods, else soft */
+  readonly spreadHosts?: Spreading | undefined;
+  /** @default hard where two zones or more are known that have room for an even share of the pods, else soft */
+  readonly spreadZones?: Spreading | undefined;
+}
+
+type Texts = Readonly<Record<string, pulumi.Input<string>>>;
+
+export interface SecretArgs {
+  /** Secret environment of the process. Values become secret if they are not. @default none */
+  readonly env?: Texts;
+  /** Secret files, mounted at /etc/<serviceName>-secrets. @default none */
+  readonly files?: Texts;
+  /** Environment from Secrets that are there: variable to `<secret>/<key>`. @default none */
+  readonly generated?: Readonly<Record<string, string>>;
+}
+
+export interface WorkloadArgs {
+  readonly namespace: pulumi.Input<string>;
+  /** Name of the workload, the Service and all else; a change replaces them. @default the component's name */
+  readonly serviceName?: string;
+  readonly image: pulumi.Input<string>;
+  /** @default Deployment. A change replaces the workload */
+  readonly kind?: WorkloadKind;
+  /** What the service does: ROLE of the process and label instancetype of the Service. */
+  readonly role: string;
+  /** Pods. Plain: it decides whether there is a budget. Not for a DaemonSet, nor beside autoscale. @default 2, and 1 for a Deployment with volumes */
+  readonly replicas?: number | undefined;
+  readonly autoscale?: AutoscaleSettings | undefined;
+  /** Order in which a StatefulSet starts and scales. A change replaces it. @default Parallel */
+  readonly podManagement?: "Parallel" | "OrderedReady" | undefined;
+  /** Port that the container listens on, 1 to 65535. Plain: below 1024 the pod needs leave for it. */
+  readonly port: number;
+  /** How the Service is reached from outside the cluster; undefined: not at all. */
+  readonly expose?: ExposureArgs | undefined;
+  /** Port of the Service. @default expose.port, or else port */
+  readonly servicePort?: number | undefined;
+  /** Whether the Service's name stands for the pods themselves. @default false */
+  readonly headless?: boolean;
+  /** Seconds for which a client stays with one pod, 1 to 86400. @default each connection for itself */
+  readonly affinitySeconds?: number | undefined;
+  /** Whether Prometheus scrapes it. @default true */
+  readonly scrape?: boolean;
+  /** Label apptype of a scraped Service, by which Prometheus chooses. @default business, as in the sample app */
+  readonly type?: string;
+  /** Further environment of the process. @default none */
+  readonly env?: Texts;
+  /** Files mounted at /etc/<serviceName>; a change of one rolls the pods out anew. @default none */
+  readonly config?: Texts;
+  readonly secrets?: SecretArgs;
+  /** Folders whose content stays. A StatefulSet has one for each pod. @default none */
+  readonly volumes?: Readonly<Record<string, VolumeSettings>>;
+  /** StorageClass of volumes that name none. @default the cluster's default class */
+  readonly storageClassName?: pulumi.Input<string> | undefined;
+  /** Whether volumes that do not say outlive the service. @default true */
+  readonly retainVolumes?: boolean;
+  readonly resources?: ResourceSettings;
+  /** PriorityClass, which must be there. @default the cluster's default one */
+  readonly priorityClassName?: pulumi.Input<string> | undefined;
+  readonly placement?: PlacementArgs;
+  /** Hosts that take pods. Plain: with the number of pods it decides how strictly they are kept apart. @default not known */
+  readonly hosts?: readonly PodHost[] | undefined;
+  /** Seconds without progress after which the roll-out of a Deployment counts as failed. @default 300 */
+  readonly progressSeconds?: number | undefined;
+  /** Whether a failed roll-out goes back to the last good one by itself: asks the engine for it by an annotation. @default false */
+  readonly rollback?: boolean;
+  readonly probes?: ProbeArgs;
+  /** Seconds from the order to stop until the process is killed, 10 or more. @default 30 */
+  readonly gracePeriodSeconds?: number;
+}

@@ -1,0 +1,52 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { scaleMetrics } from "../plan/scaling.ts";
+import type { WorkloadPlan } from "../plan/workload.ts";
+import type { WorkloadArgs } from "./args.ts";
+import type { Controller } from "./controller.ts";
+
+/** Makes what limits evictions, and what changes the number of pods. */
+export function makeScaling(
+  name: string,
+  controller: Controller,
+  plan: WorkloadPlan,
+  args: WorkloadArgs,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const serviceName = args.serviceName ?? name;
+  const metadata = { name: serviceName, namespace: args.namespace, labels: { app: serviceName } };
+  if (plan.budget !== undefined) {
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-budget`,
+      {
+        metadata,
+        spec: {
+          maxUnavailable: plan.budget,
+          selector: { matchLabels: { app: serviceName } },
+          // A pod that is not ready serves nobody: it must not keep its host from being drained.
+          unhealthyPodEvictionPolicy: "AlwaysAllow",
+        },
+      },
+      opts,
+    );
+  }
+  const { autoscale } = args;
+  if (autoscale === undefined || plan.scale === undefined) return;
+  new k8s.autoscaling.v2.HorizontalPodAutoscaler(
+    `${name}-autoscaler`,
+    {
+      metadata,
+      spec: {
+        scaleTargetRef: { apiVersion: "apps/v1", kind: plan.kind, name: controller.metadata.name },
+        minReplicas: plan.scale.least,
+        maxReplicas: plan.scale.most,
+        metrics: scaleMetrics(autoscale).map((metric) => ({
+          type: "Resource",
+          resource: { name: metric.name, target: { type: "Utilization", averageUtilization: metric.percent } },
+        })),
+        behavior: { scaleDown: { stabilizationWindowSeconds: autoscale.scaleInSeconds ?? 300 } },
+      },
+    },
+    opts,
+  );
+}

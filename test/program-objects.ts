@@ -1,0 +1,17 @@
+import type { KubeObject } from "../engine/direct/objects.ts";
+import { collectObjects } from "../engine/direct/objects.ts";
+import { record, type Recording } from "./recorder.ts";
+import type { Sections } from "./stacks.ts";
+
+let runs = 0;
+
+/** The program with these sections, as a preview sees it. Only index.ts is loaded anew each time, so a run takes some 50 ms. */
+export async function runProgram(sections: Sections, stack = "dev"): Promise<Recording> {
+  const program = `../index.ts?run=${++runs}`;
+  return record(() => import(/* @vite-ignore */ program), { stack, preview: true, config: sections });
+}
+
+/** The objects that it makes, as kubectl would get them. */
+export function objectsOf({ resources }: Recording, stack = "dev"): KubeObject[] {
+  return collectObjects(resources, stack).map(({ object }) => object);
+}
