@@ -22,6 +22,7 @@ import { backupRuns, volumeBackups } from "./components/plan/volume-backup.ts";
 import { workloadWarnings } from "./components/plan/workload.ts";
 import { ClusterUi } from "./components/platform/cluster-ui.ts";
 import { GeneratedSecrets } from "./components/platform/generated-secrets.ts";
+import { Harbor } from "./components/platform/harbor.ts";
 import { IngressController } from "./components/platform/ingress-controller.ts";
 import { LocalPath } from "./components/platform/local-path.ts";
 import { labelObjects } from "./components/platform/managed-labels.ts";
@@ -33,6 +34,7 @@ import { VolumeBackup } from "./components/platform/volume-backup.ts";
 import { Ingresses } from "./components/workload/ingresses.ts";
 import { Workload } from "./components/workload/workload.ts";
 import { loadConfig } from "./config.ts";
+import { toolPath } from "./local/tools.ts";
 
 const stack = pulumi.getStack();
 const config = loadConfig();
@@ -165,10 +167,25 @@ if (config.registry?.kind === "distribution") {
     { provider },
   );
 }
+if (config.registry?.kind === "harbor") {
+  new Harbor(
+    "harbor",
+    {
+      ...images,
+      ...config.registry,
+      helm: await toolPath("helm"),
+      namespace: config.namespaces.registry,
+      storageClassName: storage.className,
+      retain: storage.retain,
+      metrics: monitoring.prometheus.enabled,
+    },
+    { provider, dependsOn: [policies] },
+  );
+}
 if (config.backup !== undefined) {
   new VolumeBackup(
     "volume-backup",
-    { ...config.backup, namespace: apps, image: thirdParty("restic"), stack, backups: volumeBackups(config.services) },
+    { ...config.backup, namespace: apps, image: thirdParty("restic"), stack, backups: volumeBackups(config.services), storageClassName: localPath?.className ?? storage.className },
     { provider },
   );
 }

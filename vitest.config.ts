@@ -27,6 +27,8 @@ export default defineConfig({
     // Two cores: more workers than that only wait for each other.
     maxWorkers: 2,
     sequence: { sequencer: StoryOrder },
+    // What the program says to people, said again by each of thousands of runs.
+    onConsoleLog: (text) => !/^(info|warning): \[runtime\]/.test(text),
     coverage: { include: ["components/**/*.ts", "config.ts", "config/**/*.ts"], reporter: ["text"] },
     projects: [
       {

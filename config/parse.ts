@@ -15,6 +15,7 @@ import { ingressProblems } from "../components/plan/ingress-checks.ts";
 import { type Exposure, serviceProblems } from "../components/plan/services.ts";
 import { podHosts } from "../components/plan/spread.ts";
 import { workloadProblems } from "../components/plan/workload-checks.ts";
+import { harborAdminSecret } from "../components/plan/harbor.ts";
 import { registryProblems } from "../components/plan/registry-checks.ts";
 import { storageProblems } from "../components/plan/storage-checks.ts";
 import { repositoryPort } from "../components/plan/volume-backup.ts";
@@ -170,7 +171,11 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
       : []),
     ...jobProblems(jobs, givenKeys(raw["jobs"]), imageSources(raw, images, controlPlane, catalog)),
     ...registryProblems({ registry }),
-    ...storageProblems({ services, backup }, raw["backup"] !== undefined),
+    ...storageProblems(
+      { services, backup },
+      raw["backup"] !== undefined,
+      (storage?.provisioner ?? (controlPlane?.mode === "kubeadm" ? "local-path" : "existing")) === "local-path",
+    ),
     ...(ingress ? ingressProblems({ services, ingress }) : []),
     ...(security && storage && monitoring && controlPlane
       ? workloadProblems(services, {
@@ -211,7 +216,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     services,
     jobs,
     namespaces,
-    security,
+    security: registry?.kind === "harbor" ? withSecret(security, harborAdminSecret) : security,
     storage: {
       ...storage,
       provisioner: storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const)),
@@ -280,6 +285,12 @@ function neededImages(found: Sections): string[] {
 function trustedRegistries(images: Images, catalog: ImageCatalog): string[] {
   const repositories = Object.values(catalog).map(({ image }) => image);
   return [...new Set([images.registry, ...(images.mirror === undefined ? repositories : [images.mirror])])].sort();
+}
+
+/** Adds a Secret of a registry of ours to those that are made in the cluster. */
+function withSecret(security: Security, { name, key }: { readonly name: string; readonly key: string }): Security {
+  const secret = { namespace: "registry" as const, keys: [key], length: 32 };
+  return { ...security, generatedSecrets: { ...security.generatedSecrets, [name]: secret } };
 }
 
 function everywhereAt(port: number) {

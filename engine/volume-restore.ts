@@ -160,7 +160,7 @@ async function restoreOne(
     name: jobName(each),
     snapshot: request.snapshot,
     overwrite: request.overwrite,
-    into: request.into,
+    into: claim,
   };
   const earlier = await getOne(kubectl, "job", namespace, asked.name);
   const running = earlier !== undefined && !conditionsOf(earlier).some((one) => one === "Complete" || one === "Failed");

@@ -154,6 +154,7 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
   const started = Date.now();
   log(`building ${name} ${partVersion(name)} from its Go module (once; kept in ${cacheDir})`);
   const work = mkdtempSync(join(ensureDir(join(cacheDir, "bin")), `.${name}-`));
+  const source = join(cacheDir, "source", `${name}-${partKey(name)}`);
   const ticking = setInterval(
     () => log(`  still building ${name}, ${Math.round((Date.now() - started) / 1000)} s`),
     30_000,
@@ -165,8 +166,7 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
     writeFileSync(logFile, "");
     const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];
     if (part.patches !== undefined) {
-      const source = ensureDir(join(cacheDir, "source", `${name}-${partKey(name)}`));
-      common.push(`-modfile=${await patchedModFile(goProgram(), cwd, part.patches, source)}`);
+      common.push(`-modfile=${await patchedModFile(goProgram(), cwd, part.patches, ensureDir(source))}`);
     }
     const packages = Object.entries(part.binaries);
     // Packages that share most of their code are compiled in one go; the last path element names the file.
@@ -187,6 +187,7 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
     throw error;
   } finally {
     clearInterval(ticking);
+    rmSync(source, { recursive: true, force: true });
   }
   log(`  ${name} built in ${Math.round((Date.now() - started) / 1000)} s`);
   return true;

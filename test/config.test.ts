@@ -471,6 +471,14 @@ describe("any change of a stack file", () => {
 });
 
 describe("what this site cannot provide", () => {
+  it("opens a service that an ingress controller was to serve to no other", () => {
+    const shop = { image: "app", role: "web", ingress: { hostname: "shop.example.com" }, exposedTo: ["ingress"] };
+    const raw = { ...withImages({ unavailable: ["traefik"] }), services: { shop }, ingress: { controller: "traefik" } };
+    const config = parseConfig(raw);
+    expect(config.services["shop"]).toMatchObject({ ingress: undefined, exposedTo: [] });
+    expect(config.skipped).toContainEqual({ name: "ingress of shop", reason: "the ingress controller is left out" });
+  });
+
   it("is left out and listed", () => {
     const config = parseConfig(withImages({ unavailable: ["metrics-server", "busybox"] }));
     expect(config.skipped).toEqual([

@@ -47,6 +47,7 @@ const platform: Sections = {
   ingress: { controller: "traefik" },
   ui: { headlamp: { enabled: true, expose: { port: 4466 } } },
   security: { generatedSecrets: { database: {} } },
+  registry: { kind: "distribution", hostname: "registry.example.com", htpasswd: `robot:$2y$05$${"a".repeat(53)}` },
   backup: { repository: "rest:https://backup.example.com/quorum", password: "secret" },
 };
 const stacks = {

@@ -5,10 +5,10 @@ import type { Sections } from "./stacks.ts";
 
 let runs = 0;
 
-/** The program with these sections, as a preview sees it. Only index.ts is loaded anew each time, so a run takes some 50 ms. */
+/** The program with these sections, as in `up`. Only index.ts is loaded anew each time, which makes thousands of runs possible. */
 export async function runProgram(sections: Sections, stack = "dev"): Promise<Recording> {
   const program = `../index.ts?run=${++runs}`;
-  return record(() => import(/* @vite-ignore */ program), { stack, preview: true, config: sections });
+  return record(() => import(/* @vite-ignore */ program), { stack, preview: false, config: sections });
 }
 
 /** The objects that it makes, as kubectl would get them. */

@@ -106,7 +106,7 @@ export function wholeConfig(base: Sections): Sections {
       controller: "traefik",
       className: "traefik",
       replicas: 3,
-      expose: { httpPort: 8080, httpsPort: 8443 },
+      expose: { httpPort: 8080, httpsPort: 443 },
     },
     ui: { headlamp: { enabled: true, expose: { port: 9999 } } },
   };

@@ -4,6 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { callEnvironment, type CallSettings, jobLabel } from "../plan/jobs.ts";
 import { planResources, type ResourceSettings } from "../plan/resources.ts";
+import { containerResources } from "../workload/resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
 /** What is run, and within which bounds: of a job with a schedule and of one without. */
@@ -99,7 +100,9 @@ function podSpec(args: JobArgs, { name, account, script }: JobParts): k8s.types.
         imagePullPolicy: "IfNotPresent",
         ...(command === undefined ? {} : { command: [...command] }),
         env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
-        resources: resourcesOf(args.resources),
+        // What a failed run said last stands in the pod's status, where it outlives its log.
+        terminationMessagePolicy: "FallbackToLogsOnError",
+        resources: containerResources(args.resources),
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "tmp", mountPath: "/tmp" },
@@ -111,14 +114,5 @@ function podSpec(args: JobArgs, { name, account, script }: JobParts): k8s.types.
       { name: "tmp", emptyDir: { sizeLimit: `${planResources(args.resources).ephemeralMiB}Mi` } },
       ...(script === undefined ? [] : [{ name: "call", configMap: { name: script.metadata.name } }]),
     ],
-  };
-}
-
-function resourcesOf(settings: ResourceSettings | undefined): k8s.types.input.core.v1.ResourceRequirements {
-  const { cpuMillis, cpuLimitMillis, memoryMiB, ephemeralRequestMiB, ephemeralMiB } = planResources(settings);
-  const memory = `${memoryMiB}Mi`;
-  return {
-    requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": `${ephemeralRequestMiB}Mi` },
-    limits: { cpu: `${cpuLimitMillis}m`, memory, "ephemeral-storage": `${ephemeralMiB}Mi` },
   };
 }

@@ -50,7 +50,9 @@ export function planChart(name: string, rendered: string, again: string, namespa
       `chart ${name} renders ${list(random)} anew each time, so every up would change it; give the values that it makes up by itself`,
     );
   }
-  const kept = objects.filter((object) => hooksOf(object).length === 0).map((object) => placed(object, namespace, objects));
+  const kept = objects
+    .filter((object) => hooksOf(object).length === 0)
+    .map((object) => placed(object, namespace, objects));
   const twins = kept.map(describe).filter((each, index, all) => all.indexOf(each) !== index);
   if (twins.length > 0) throw new Error(`chart ${name} renders ${list(twins)} twice; change its values`);
   return {
@@ -76,7 +78,9 @@ function chartObjects(text: string): ChartObject[] {
     if (error !== undefined) throw error;
     const object = document.toJS() as ChartObject | null;
     if (object === null) return [];
-    return object.kind.endsWith("List") && Array.isArray(object["items"]) ? (object["items"] as ChartObject[]) : [object];
+    return object.kind.endsWith("List") && Array.isArray(object["items"])
+      ? (object["items"] as ChartObject[])
+      : [object];
   });
 }
 
@@ -89,7 +93,8 @@ function hooksOf({ metadata }: ChartObject): string[] {
 function placed(object: ChartObject, namespace: string, all: readonly ChartObject[]): ChartObject {
   const { status: _status, ...rest } = object as ChartObject & { readonly status?: unknown };
   const kept = rest as ChartObject;
-  if (kept.metadata.namespace !== undefined || isClusterScoped(identityOf(kept)) || isClusterScopedBy(all, kept)) return kept;
+  if (kept.metadata.namespace !== undefined || isClusterScoped(identityOf(kept)) || isClusterScopedBy(all, kept))
+    return kept;
   return { ...kept, metadata: { ...kept.metadata, namespace } };
 }
 

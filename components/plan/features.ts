@@ -1,4 +1,4 @@
-import { type ImageNeeds, jobImage } from "./images.ts";
+import { harborImages, type ImageNeeds, jobImage } from "./images.ts";
 import { jobsLeftOut, servicesLeftOut, withoutServices } from "./left-out-services.ts";
 
 /** Part of a stack that was left out, and why: the stack output `skipped`. */
@@ -42,6 +42,9 @@ export function withoutUnavailable<Config extends ImageNeeds>(
     if (service.ingress === undefined) continue;
     skipped.push({ name: `ingress of ${name}`, reason: "the ingress controller is left out" });
   }
+  const backup = keep(config.backup !== undefined, "volume backups", ["restic"]);
+  const registryNeeds = config.registry?.kind === "harbor" ? harborImages : ["registry", "node"];
+  const registry = keep(config.registry !== undefined, `registry (${config.registry?.kind})`, registryNeeds);
   const headlamp = keep(ui.headlamp.enabled, "headlamp", ["headlamp"]);
   const callable = withoutServices(config.jobs ?? {}, new Map([...noServices, ...noJobs]));
   const jobs = Object.entries(callable).filter(([name, job]) =>
@@ -52,6 +55,8 @@ export function withoutUnavailable<Config extends ImageNeeds>(
       ...config,
       ...(services && { services: unserved ? withoutIngress(services) : services }),
       ingress: { ...ingress, controller: traefik ? "traefik" : "existing" },
+      backup: backup ? config.backup : undefined,
+      registry: registry ? config.registry : undefined,
       ui: { ...ui, headlamp: { ...ui.headlamp, enabled: headlamp } },
       ...(config.jobs && { jobs: Object.fromEntries(jobs) }),
       storage: { ...storage, provisioner: localPath ? "local-path" : "existing" },

@@ -3,9 +3,10 @@ import { type GeneratedSecretSettings, generatorName, generatorPlaces } from "./
 import { controllerAdminPort, type IngressPorts } from "./ingress.ts";
 import { headlampPort } from "./cluster-ui.ts";
 import { type Connection, type Graph, nobody, part, type Party, tcp } from "./parties.ts";
+import { harborMetricsPort, harborPorts, harborPublicPort } from "./harbor.ts";
 import { prometheusPort } from "./prometheus.ts";
 import { registryName, registryPort, registryRestartName } from "./registry.ts";
-import { type BackedUpService, repositoryPort, volumeBackupName, volumeBackups } from "./volume-backup.ts";
+import { type BackedUpService, volumeBackupName, volumeBackups } from "./volume-backup.ts";
 
 /** What the parts of the platform are told by. */
 export interface PlatformSettings {
@@ -119,8 +120,9 @@ function backupPart({ backup, services }: PlatformSettings): Graph {
 }
 
 /** Whoever reaches its port must show a name and a password; what restarts it speaks to the API server alone. */
-function registryPart({ registry }: PlatformSettings, network: ClusterNetwork): Graph {
-  if (registry?.kind !== "distribution") return nobody;
+function registryPart({ monitoring, registry }: PlatformSettings, network: ClusterNetwork): Graph {
+  if (registry === undefined) return nobody;
+  if (registry.kind === "harbor") return harborPart(monitoring.prometheus.enabled);
   const pods = part("registry", registryName);
   const restart = part("registry", registryRestartName);
   return {
@@ -128,6 +130,21 @@ function registryPart({ registry }: PlatformSettings, network: ClusterNetwork): 
     connections: [
       tcp({ kind: "outside" }, pods, registryPort, "quorum:registry"),
       ...callsApiServer(restart, network, "quorum:registry.garbageCollection"),
+    ],
+  };
+}
+
+/** All pods of its chart have one label `app`, so its parts are one party here: they may call each other, and nobody else. */
+function harborPart(scraped: boolean): Graph {
+  const pods = part("registry", "harbor", "default");
+  const between = [...harborPorts, harborPublicPort, harborMetricsPort];
+  const why = "quorum:registry";
+  return {
+    parties: [pods],
+    connections: [
+      ...between.map((port) => tcp(pods, pods, port, why)),
+      tcp({ kind: "outside" }, pods, harborPublicPort, why),
+      ...(scraped ? [tcp(prometheus, pods, harborMetricsPort, why)] : []),
     ],
   };
 }

@@ -7,6 +7,7 @@ export interface StorageSettings {
   readonly services: Readonly<Record<string, BackedUpService & { readonly autoscale?: object | undefined }>>;
   readonly backup?:
     | {
+        readonly clone?: boolean | undefined;
         readonly environment: Readonly<Record<string, unknown>>;
         readonly schedule: string;
         readonly timeZone: string;
@@ -20,7 +21,7 @@ const ownVariables = /^(RESTIC_(REPOSITORY|PASSWORD)(_FILE|_COMMAND)?|RESTIC_CAC
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Everything that is wrong with volumes and their backups taken together. Their shapes are taken as checked. */
-export function storageProblems({ services, backup }: StorageSettings, declared = backup !== undefined): Problem[] {
+export function storageProblems({ services, backup }: StorageSettings, declared = backup !== undefined, localPath = false): Problem[] {
   const problems: Problem[] = [];
   let wanted = false;
   for (const [name, service] of Object.entries(services)) {
@@ -42,10 +43,10 @@ export function storageProblems({ services, backup }: StorageSettings, declared 
       }
     }
   }
-  return backup === undefined ? problems : [...problems, ...backupProblems(backup, wanted)];
+  return backup === undefined ? problems : [...problems, ...backupProblems(backup, wanted, localPath)];
 }
 
-function backupProblems(backup: NonNullable<StorageSettings["backup"]>, wanted: boolean): Problem[] {
+function backupProblems(backup: NonNullable<StorageSettings["backup"]>, wanted: boolean, localPath: boolean): Problem[] {
   const problems: Problem[] = [];
   if (!wanted) {
     problems.push({
@@ -61,6 +62,12 @@ function backupProblems(backup: NonNullable<StorageSettings["backup"]>, wanted: 
     if (schedule !== undefined) {
       problems.push({ key: "quorum:backup.schedule", text: `is "${backup.schedule}", but ${schedule}` });
     }
+  }
+  if (backup.clone === true && localPath) {
+    problems.push({
+      key: "quorum:backup.clone",
+      text: "is true, but local-path, which makes the volumes here, cannot clone one; leave it out, or use the class of a CSI driver",
+    });
   }
   if (Object.values(backup.keep).every((count) => count === 0)) {
     problems.push({

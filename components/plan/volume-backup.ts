@@ -1,12 +1,18 @@
 import { createHash } from "node:crypto";
 import { scaleOf } from "./scaling.ts";
 
+interface BackedUpVolume {
+  readonly backup: boolean;
+  readonly storageGiB?: number | undefined;
+  readonly className?: string | undefined;
+}
+
 /** What of a service decides which of its volumes are backed up. */
 export interface BackedUpService {
   /** @default Deployment */
   readonly kind?: "Deployment" | "StatefulSet" | "DaemonSet" | undefined;
   readonly replicas?: number | undefined;
-  readonly volumes?: Readonly<Record<string, { readonly backup: boolean }>> | undefined;
+  readonly volumes?: Readonly<Record<string, BackedUpVolume>> | undefined;
 }
 
 /** The backup of one claim: a service's volume, or of a StatefulSet one pod's part of it. */
@@ -17,6 +23,9 @@ export interface VolumeBackupPlan {
   readonly ordinal: number | undefined;
   /** PersistentVolumeClaim that is read. */
   readonly claim: string;
+  readonly storageGiB: number;
+  /** StorageClass that the volume names; undefined: that of the stack. */
+  readonly className: string | undefined;
   /** Name of the CronJob. */
   readonly job: string;
   /** Label `app` of its pods, one for all claims of a volume: what the network's policy selects them by. */
@@ -52,10 +61,11 @@ export function volumeBackups(services: Readonly<Record<string, BackedUpService>
   return Object.entries(services).flatMap(([service, settings]) =>
     Object.entries(settings.volumes ?? {})
       .filter(([, { backup }]) => backup)
-      .flatMap(([volume]) =>
-        settings.kind === "StatefulSet"
+      .flatMap(([volume, { storageGiB = 1, className }]) =>
+        (settings.kind === "StatefulSet"
           ? Array.from({ length: scaleOf(settings)?.most ?? 0 }, (_, ordinal) => backupOf(service, volume, ordinal))
-          : [backupOf(service, volume, undefined)],
+          : [backupOf(service, volume, undefined)]
+        ).map((backup) => ({ ...backup, storageGiB, className })),
       ),
   );
 }
@@ -78,7 +88,7 @@ export function backupApp(service: string, volume: string): string {
   return boundedName(`backup-${service}-${volume}`, cronJobNameLength);
 }
 
-function backupOf(service: string, volume: string, ordinal: number | undefined): VolumeBackupPlan {
+function backupOf(service: string, volume: string, ordinal: number | undefined) {
   const app = backupApp(service, volume);
   if (ordinal === undefined) {
     return { service, volume, ordinal, claim: `${service}-${volume}`, job: app, app, beside: { app: service } };

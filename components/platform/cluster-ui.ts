@@ -31,7 +31,7 @@ export class ClusterUi extends pulumi.ComponentResource {
     super("quorum:platform:ClusterUi", name, {}, opts);
     const { namespace } = args;
     const account = this.account(`${name}-account`, "headlamp", namespace);
-    this.view(name, args, this.account(`${name}-viewer`, viewerAccount, namespace));
+    this.view(`${name}-viewer`, args, this.account(`${name}-viewer`, viewerAccount, namespace));
     new k8s.apps.v1.Deployment(
       `${name}-deployment`,
       {

@@ -28,8 +28,10 @@ export interface VolumeBackupArgs {
   readonly keep?: { readonly last: number; readonly daily: number; readonly weekly: number; readonly monthly: number };
   /** Part of the repository's data that each run reads back, in percent, 0 to 100. @default 5 */
   readonly checkPercent?: number;
-  /** Secret by which the pods pull. @default none */
-  readonly pullSecret?: string | undefined;
+  /** Whether each run reads a clone of the claim, which a CSI driver makes: one moment of it, on whichever node. @default false */
+  readonly clone?: boolean;
+  /** StorageClass of volumes that name none. @default the cluster's default class */
+  readonly storageClassName?: pulumi.Input<string> | undefined;
 }
 
 const settingsPath = "/etc/volume-backup";
@@ -147,13 +149,7 @@ function podSpec(
     ...(args.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: args.pullSecret }] }),
     // The user of every workload: what it wrote, it may read.
     securityContext: { ...restrictedPod(), fsGroupChangePolicy: "OnRootMismatch" },
-    affinity: {
-      podAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: [
-          { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { ...backup.beside } } },
-        ],
-      },
-    },
+    ...(args.clone === true ? {} : { affinity: besideItsPod(backup) }),
     containers: [
       {
         name: "restic",
@@ -175,7 +171,7 @@ function podSpec(
       },
     ],
     volumes: [
-      { name: "data", persistentVolumeClaim: { claimName: backup.claim } },
+      args.clone === true ? cloneOf(args, backup) : { name: "data", persistentVolumeClaim: { claimName: backup.claim } },
       { name: "script", configMap: { name: script } },
       {
         name: "settings",
@@ -192,6 +188,28 @@ function podSpec(
       { name: "tmp", emptyDir: { sizeLimit: "2Gi" } },
     ],
   };
+}
+
+function besideItsPod({ beside }: VolumeBackupPlan): k8s.types.input.core.v1.Affinity {
+  return {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { ...beside } } },
+      ],
+    },
+  };
+}
+
+/** A claim that begins as a copy of the service's, and goes with the pod. */
+function cloneOf(args: VolumeBackupArgs, backup: VolumeBackupPlan): k8s.types.input.core.v1.Volume {
+  const storageClassName = backup.className ?? args.storageClassName;
+  const spec = {
+    accessModes: ["ReadWriteOnce"],
+    resources: { requests: { storage: `${backup.storageGiB}Gi` } },
+    ...(storageClassName === undefined ? {} : { storageClassName }),
+    dataSource: { kind: "PersistentVolumeClaim", name: backup.claim },
+  };
+  return { name: "data", ephemeral: { volumeClaimTemplate: { spec } } };
 }
 
 function environment(

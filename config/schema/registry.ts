@@ -34,6 +34,8 @@ export const registrySchema = z.discriminatedUnion(
     mapping({
       kind: z.literal("harbor"),
       ...shared,
+      /** What the secrets between Harbor's own parts are derived from. A change of it changes them all. */
+      internalSecret: text("a secret", "one made by `pulumi config set --secret --path`"),
       /** Folder or archive of Harbor's chart, where its repository cannot be reached. @default https://helm.goharbor.io */
       chart: text("a folder, an archive or a chart repository", "vendor/harbor-1.18.0.tgz").optional(),
     }),

@@ -12,8 +12,6 @@ export const storageSchema = mapping({
   path: text("an absolute folder", "/var/lib/quorum/volumes", /^(\/[A-Za-z0-9._-]+)+$/).default(
     "/var/lib/quorum/volumes",
   ),
-  /** VolumeSnapshotClass that backups take a snapshot by, so that they see one moment. @default none: files are read as they are */
-  snapshotClassName: text("the name of a VolumeSnapshotClass", "csi-snapshots", dnsName, 253).optional(),
 });
 
 const keep = (many: number) => integer(0, 1000, many).default(many);
@@ -43,6 +41,8 @@ export const backupSchema = mapping({
   timeZone: text("an IANA time zone", "Europe/Berlin", /^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/).default("Etc/UTC"),
   /** Backups of each volume that are kept. */
   keep: mapping({ last: keep(3), daily: keep(7), weekly: keep(4), monthly: keep(6) }).prefault({}),
+  /** Whether each run reads a clone of its volume, and so one moment of it. Needs a CSI driver that clones. @default files are read as they are */
+  clone: flag().default(false),
   /** Part of the repository's data that each check reads back. */
   checkPercent: integer(0, 100, 5).default(5),
 });

@@ -5,6 +5,8 @@ import { loadStack, workspace } from "../load-stack.ts";
 import type { Pulumi } from "../pulumi-cli.ts";
 import type { Options } from "../options.ts";
 import { readStack, type StackOptions } from "../stack.ts";
+import type { Config } from "../../config/parse.ts";
+import { registryPort } from "../../local/registry.ts";
 import { serviceState } from "../../local/service.ts";
 import { readUnavailable } from "../unavailable.ts";
 
@@ -20,13 +22,19 @@ export function announceEngine(options: Options, log: Log): EngineChoice {
   return choice;
 }
 
+/** Whether a stack's third-party images come from the registry that this checkout runs: what that lacks, the stack lacks. */
+export function usesLocalRegistry({ controlPlane, images }: Config): boolean {
+  if (controlPlane.mode === "kubeadm") return controlPlane.local;
+  return images.mirror === `localhost:${registryPort}` && serviceState("registry") === "running";
+}
+
 /** How to read the stack that a command is about, as this machine can run it. */
 export function stackOptions({ stack, configFile, context }: Options): StackOptions {
   const localRegistryRuns = serviceState("registry") === "running";
   const asked = { stack, configFile, context, localRegistryRuns };
-  const { controlPlane } = loadStack(stack, asked);
-  const local = controlPlane.mode === "kubeadm" && controlPlane.local;
-  return local ? { ...asked, unavailableImages: readUnavailable(workspace, stack) } : asked;
+  return usesLocalRegistry(loadStack(stack, asked))
+    ? { ...asked, unavailableImages: readUnavailable(workspace, stack) }
+    : asked;
 }
 
 /** A run of the direct engine on this checkout's program. */

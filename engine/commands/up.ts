@@ -1,5 +1,9 @@
+import { requiredImages } from "../../components/plan/images.ts";
+import { serviceState } from "../../local/service.ts";
+import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";
-import { announceEngine, type Log, openCli, openSession, outputLines, say } from "./common.ts";
+import { announceEngine, type Log, openCli, openSession, outputLines, say, usesLocalRegistry } from "./common.ts";
+import { writeUnavailable } from "../unavailable.ts";
 
 /** `npm run up`: brings a stack up, and prints its outputs. */
 export async function up(argv: string[]): Promise<number> {
@@ -11,10 +15,22 @@ export async function up(argv: string[]): Promise<number> {
 
 /** Brings a stack up with whichever engine is to be used; answers its outputs. */
 export async function bringUp(options: Options, log: Log): Promise<Readonly<Record<string, unknown>>> {
+  await provideImages(options, log);
   const choice = announceEngine(options, log);
   if (choice.engine === "cli") {
     return (await openCli(choice, options, log)).up();
   }
   const { up: direct } = await import("../direct/up.ts");
   return (await direct(await openSession(options, log))).outputs;
+}
+
+/**
+ * Makes the registry that this checkout runs have the third-party images of a stack that pulls from it. For local hosts `start`
+ * has done so, since they need some before there is a stack; what a changed configuration needs besides comes here.
+ */
+async function provideImages({ stack, configFile, context }: Options, log: Log): Promise<void> {
+  const config = loadStack(stack, { configFile, context });
+  if (!usesLocalRegistry(config) || serviceState("registry") !== "running") return;
+  const { ensureImages } = await import("../../local/images.ts");
+  writeUnavailable(workspace, stack, await ensureImages([...new Set(requiredImages(config))], log));
 }

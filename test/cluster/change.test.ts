@@ -3,18 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import {
-  editedDev,
-  editedStack,
-  kubeconfig,
-  kubectl,
-  list,
-  pods,
-  root,
-  setPath,
-  succeed,
-  tryKubectl,
-} from "./quorum.ts";
+import { editedDev, kubeconfig, kubectl, list, pods, root, setPath, succeed } from "./quorum.ts";
 
 /** The lines of a preview that name a change. */
 const changes = (output: string) => output.split("\n").filter((line) => /^\s*[~+-] /.test(line));
@@ -144,32 +133,4 @@ describe("an own cluster", () => {
       rmSync(folder, { recursive: true });
     }
   });
-});
-
-describe("render", () => {
-  const nothing = { DOCKER_HOST: "tcp://127.0.0.1:1", KUBECONFIG: "/nonexistent" };
-
-  // Namespaces of its own, so that the server judges each object by itself and not as a change of the running stack's.
-  const namespaces = { apps: "render-apps", monitoring: "render-monitoring" };
-
-  test.each(["dev", "prod"])(
-    "%s needs no cluster, no Docker and no credentials, and the server accepts its objects",
-    async (stack) => {
-      const out = mkdtempSync(join(tmpdir(), "quorum-render-"));
-      const edited = editedStack(stack, `render-${stack}`, (config) =>
-        setPath(config, ["quorum:namespaces"], namespaces),
-      );
-      try {
-        await succeed(["render", "--stack", stack, "--config-file", edited, "--out", out], { ...nothing, HOME: out });
-        for (const name of Object.values(namespaces)) await kubectl(["create", "namespace", name]);
-        const flags = ["--dry-run=server", "--server-side", "--force-conflicts", "--field-manager=quorum"];
-        const dryRun = await tryKubectl(["apply", ...flags, "--filename", out]);
-        expect(dryRun.stderr).toBe("");
-        expect(dryRun.code).toBe(0);
-      } finally {
-        await kubectl(["delete", "namespace", "--ignore-not-found", ...Object.values(namespaces)]);
-        rmSync(out, { recursive: true });
-      }
-    },
-  );
 });

@@ -17,6 +17,8 @@ describe("the catalogue", () => {
   it.each(Object.entries(catalog))("names %s whole, with a recipe that exists", (name, entry) => {
     expect(entry.image).toMatch(/^[a-z0-9.-]+\.[a-z]+(\/[a-z0-9._-]+)+$/);
     expect(entry.tag).not.toMatch(/^latest$|^$/);
+    // What lies in no package registry cannot be built here, and its component is left out where it cannot be pulled.
+    if (/^(headlamp|harbor-.*)$/.test(name)) return expect(entry.recipe).toBeUndefined();
     expect(entry.recipe).toBe(name);
     expect(existsSync(join(import.meta.dirname, "../../local/images", name, "Dockerfile"))).toBe(true);
   });

@@ -7,6 +7,7 @@ import { kindOf, kubeconform, kubeScore } from "../../conformance/checkers.ts";
 import { exemptions, matches, optionalChecks } from "../../conformance/exemptions.ts";
 import { nameOf, podOf, readRender } from "../../conformance/rendered.ts";
 import { kubernetesVersions } from "../../conformance/schemas.ts";
+import { expectAccepted } from "../random-configs.ts";
 import { editedStack, eventually, kubectl, list, setPath, succeed, tryKubectl } from "../quorum.ts";
 
 const nothing = { DOCKER_HOST: "tcp://127.0.0.1:1", KUBECONFIG: "/nonexistent" };
@@ -98,3 +99,7 @@ async function servedKinds(): Promise<Set<string>> {
     .map((line) => line.trim().split(/\s+/));
   return new Set(rows.map((columns) => `${columns.at(-3) ?? ""}/${columns.at(-1) ?? ""}`));
 }
+
+test("10 valid configurations, drawn at random, are accepted by the API server", async () => {
+  await expectAccepted(10, `random-${run}`);
+});
