@@ -185,7 +185,14 @@ if (config.registry?.kind === "harbor") {
 if (config.backup !== undefined) {
   new VolumeBackup(
     "volume-backup",
-    { ...config.backup, namespace: apps, image: thirdParty("restic"), stack, backups: volumeBackups(config.services), storageClassName: localPath?.className ?? storage.className },
+    {
+      ...config.backup,
+      namespace: apps,
+      image: thirdParty("restic"),
+      stack,
+      backups: volumeBackups(config.services),
+      storageClassName: localPath?.className ?? storage.className,
+    },
     { provider },
   );
 }

@@ -90,7 +90,7 @@ export function wholeConfig(base: Sections): Sections {
       signatures: { publicKey: pem("PUBLIC KEY") },
       generatedSecrets: { "shop-database": { namespace: "apps", keys: ["password", "user"], length: 40 } },
     },
-    storage: { ...base["storage"], snapshotClassName: "csi-snapshots" },
+    storage: { ...base["storage"] },
     backup: {
       repository: "s3:https://s3.example.com/backups",
       password: "correct horse",

@@ -21,7 +21,11 @@ const ownVariables = /^(RESTIC_(REPOSITORY|PASSWORD)(_FILE|_COMMAND)?|RESTIC_CAC
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Everything that is wrong with volumes and their backups taken together. Their shapes are taken as checked. */
-export function storageProblems({ services, backup }: StorageSettings, declared = backup !== undefined, localPath = false): Problem[] {
+export function storageProblems(
+  { services, backup }: StorageSettings,
+  declared = backup !== undefined,
+  localPath = false,
+): Problem[] {
   const problems: Problem[] = [];
   let wanted = false;
   for (const [name, service] of Object.entries(services)) {
@@ -46,7 +50,11 @@ export function storageProblems({ services, backup }: StorageSettings, declared 
   return backup === undefined ? problems : [...problems, ...backupProblems(backup, wanted, localPath)];
 }
 
-function backupProblems(backup: NonNullable<StorageSettings["backup"]>, wanted: boolean, localPath: boolean): Problem[] {
+function backupProblems(
+  backup: NonNullable<StorageSettings["backup"]>,
+  wanted: boolean,
+  localPath: boolean,
+): Problem[] {
   const problems: Problem[] = [];
   if (!wanted) {
     problems.push({

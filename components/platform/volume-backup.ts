@@ -146,7 +146,6 @@ function podSpec(
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     restartPolicy: "Never",
-    ...(args.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: args.pullSecret }] }),
     // The user of every workload: what it wrote, it may read.
     securityContext: { ...restrictedPod(), fsGroupChangePolicy: "OnRootMismatch" },
     ...(args.clone === true ? {} : { affinity: besideItsPod(backup) }),
@@ -171,7 +170,9 @@ function podSpec(
       },
     ],
     volumes: [
-      args.clone === true ? cloneOf(args, backup) : { name: "data", persistentVolumeClaim: { claimName: backup.claim } },
+      args.clone === true
+        ? cloneOf(args, backup)
+        : { name: "data", persistentVolumeClaim: { claimName: backup.claim } },
       { name: "script", configMap: { name: script } },
       {
         name: "settings",
