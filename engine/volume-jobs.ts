@@ -113,7 +113,7 @@ function withVolume(spec: PodSpec, mode: VolumeJobRequest["mode"], into: string 
       mount.name === "data" && mode === "restore" ? { ...mount, readOnly: false } : mount,
     ),
   }));
-  return { ...rest, containers, volumes } as PodSpec;
+  return { ...rest, containers, volumes };
 }
 
 export interface WaitOptions {

@@ -91,8 +91,7 @@ function hooksOf({ metadata }: ChartObject): string[] {
 
 /** Helm puts what names no namespace into the release's; a definition of the chart says where its own kinds live. */
 function placed(object: ChartObject, namespace: string, all: readonly ChartObject[]): ChartObject {
-  const { status: _status, ...rest } = object as ChartObject & { readonly status?: unknown };
-  const kept = rest as ChartObject;
+  const kept = Object.fromEntries(Object.entries(object).filter(([field]) => field !== "status")) as ChartObject;
   if (kept.metadata.namespace !== undefined || isClusterScoped(identityOf(kept)) || isClusterScopedBy(all, kept))
     return kept;
   return { ...kept, metadata: { ...kept.metadata, namespace } };

@@ -46,7 +46,6 @@ export const volumeBackupTimes = {
 
 /** Longest name of a CronJob: its Jobs' names get 11 characters more. */
 const cronJobNameLength = 52;
-const claimNameLength = 253;
 const hashLength = 8;
 
 /** A name of at most `max` characters; what is longer ends in a hash of the whole. */

@@ -33,7 +33,8 @@ export interface RegistryArgs {
 }
 
 const selector = { app: registryName };
-const repositories = `${registryPaths.data}/docker/registry/v2/repositories`;
+/** What the collection walks through. */
+const folders = ["repositories", "blobs"].map((name) => `${registryPaths.data}/docker/registry/v2/${name}`);
 
 /**
  * A registry in the cluster: distribution with a volume, TLS and users.
@@ -182,8 +183,12 @@ function podSpec(
         ...common,
         name: "folders",
         image: args.nodeImage,
-        // Where no image was ever pushed, the collection takes the missing folder for an error.
-        command: ["node", "-e", `require("node:fs").mkdirSync("${repositories}", { recursive: true })`],
+        // Where no image was ever pushed, the collection takes missing folders for an error.
+        command: [
+          "node",
+          "-e",
+          `for (const folder of ${JSON.stringify(folders)}) require("node:fs").mkdirSync(folder, { recursive: true })`,
+        ],
         resources,
       },
       {
