@@ -216,7 +216,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     services,
     jobs,
     namespaces,
-    security: registry?.kind === "harbor" ? withSecret(security, harborAdminSecret) : security,
+    security,
     storage: {
       ...storage,
       provisioner: storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const)),
@@ -233,7 +233,9 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     controlPlane,
   };
   const { config, skipped } = withoutUnavailable(checked, images.unavailable);
-  return { ...config, skipped };
+  // Only now is it known whether there is a Harbor to have it.
+  const secured = config.registry?.kind === "harbor" ? withSecret(config.security, harborAdminSecret) : config.security;
+  return { ...config, security: secured, skipped };
 }
 
 type Read = <Value>(section: string, schema: z.ZodType<Value>, value: unknown, path?: string) => Value | undefined;

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bringUp, broughtUp } from "./cluster/setup.ts";
 
 interface Counts {
   passed: number;
@@ -20,8 +21,12 @@ interface Report {
 
 const root = join(import.meta.dirname, "..");
 
-/** Runs one vitest project and counts its tests. A project that could not run at all counts as one failure. */
-async function runProject(project: string, folder: string, extra: readonly string[]): Promise<Counts> {
+/**
+ * Runs one vitest project and counts its tests. A project that could not run at all counts as one failure.
+ *
+ * @param beside what it prints is shown only at its end, as another prints meanwhile
+ */
+async function runProject(project: string, folder: string, extra: readonly string[], beside: boolean): Promise<Counts> {
   const reportFile = join(folder, `${project}.json`);
   const args = [
     join(root, "node_modules", "vitest", "vitest.mjs"),
@@ -29,11 +34,18 @@ async function runProject(project: string, folder: string, extra: readonly strin
     ...extra,
   ];
   const code = await new Promise<number>((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const said: Buffer[] = [];
+    const output = beside ? "pipe" : "inherit";
+    const env = { ...process.env, [broughtUp]: "1" };
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", output, output] });
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part: Buffer) => said.push(part));
     const pass = (signal: NodeJS.Signals) => child.kill(signal);
     process.once("SIGINT", pass).once("SIGTERM", pass);
     child.once("error", reject);
-    child.once("close", (exitCode) => resolve(exitCode ?? 1));
+    child.once("close", (exitCode) => {
+      process.stdout.write(Buffer.concat(said));
+      resolve(exitCode ?? 1);
+    });
   });
   let report: Report;
   try {
@@ -50,28 +62,47 @@ async function runProject(project: string, folder: string, extra: readonly strin
   };
 }
 
+/** Whether stack dev could be brought up; says why not. */
+async function isUp(): Promise<boolean> {
+  try {
+    await bringUp();
+    return true;
+  } catch (error) {
+    console.error((error as Error).message);
+    return false;
+  }
+}
+
 /** `npm test`: everything short; `npm test unit`: what needs neither root nor a cluster; `npm test soak`: the long ones. */
 export async function main(argv: string[]): Promise<number> {
   const [which = "all", ...rest] = argv;
-  const projects: Record<string, readonly string[]> = {
+  // One after the other; those of one group side by side, as they wait for the cluster most of the time.
+  const onCluster = [["cluster", "stacks"], ["end"]];
+  const groups: Record<string, readonly (readonly string[])[]> = {
     // The cluster first: what it builds (kubeadm, promtool) is what some unit tests check our files with.
-    all: ["cluster", "stacks", "end", "unit"],
-    unit: ["unit"],
-    cluster: ["cluster", "stacks", "end"],
-    soak: ["soak"],
+    all: [...onCluster, ["unit"]],
+    unit: [["unit"]],
+    cluster: onCluster,
+    soak: [["soak"]],
   };
-  const chosen = projects[which];
+  const chosen = groups[which];
   if (chosen === undefined)
     throw new Error(
-      `test is asked for "${which}", but it knows ${Object.keys(projects).join(", ")}; name one of them or none`,
+      `test is asked for "${which}", but it knows ${Object.keys(groups).join(", ")}; name one of them or none`,
     );
   const folder = mkdtempSync(join(tmpdir(), "quorum-test-"));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   try {
-    for (const project of chosen) {
-      const extra = project === "unit" && rest.length === 0 ? ["--coverage"] : rest;
-      const counts = await runProject(project, folder, extra);
-      for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+    const ready = which === "unit" || (await isUp());
+    if (!ready) total.failed++;
+    for (const group of ready ? chosen : []) {
+      const runs = group.map((project, place) => {
+        const extra = project === "unit" && rest.length === 0 ? ["--coverage"] : rest;
+        return runProject(project, folder, extra, place > 0);
+      });
+      for (const counts of await Promise.all(runs)) {
+        for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+      }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -43,6 +43,12 @@ back_up_files() {
   run backup --host "$HOST_TAG" --tag "$1" --exclude "$data/lost+found" --exclude "$marker" .
 }
 
+check_repository() {
+  set -- check --no-lock
+  [ "$CHECK_PERCENT" -eq 0 ] || set -- "$@" "--read-data-subset=$CHECK_PERCENT%"
+  run "$@" || fail 1 "the repository is damaged, so no backup is taken away: restore what can be read, and begin a new one"
+}
+
 backup() {
   [ ! -e "$marker" ] || fail 1 "a restore of this volume did not end: run it again (npm run backup -- restore $VOLUME_TAG --yes)"
   if [ -z "$(content)" ]; then
@@ -57,12 +63,12 @@ backup() {
   back_up_files "$VOLUME_TAG" || status=$?
   if [ "$status" -eq 3 ]; then
     run tag --host "$HOST_TAG" --tag "$VOLUME_TAG" --set incomplete latest
+    # What the repository has of the last backup may be what could not be read.
+    check_repository
     fail 1 "some files could not be read, so the snapshot is marked as incomplete; older ones stay"
   fi
   [ "$status" -eq 0 ] || fail 1 "restic backup ended with $status; older backups stay"
-  set -- check --no-lock
-  [ "$CHECK_PERCENT" -eq 0 ] || set -- "$@" "--read-data-subset=$CHECK_PERCENT%"
-  run "$@" || fail 1 "the repository is damaged, so no backup is taken away: restore what can be read, and begin a new one"
+  check_repository
   run forget --host "$HOST_TAG" --tag incomplete --group-by host --keep-last 3
   run forget --host "$HOST_TAG" --tag before-restore --group-by host --keep-last 3
   run forget --host "$HOST_TAG" --tag "$VOLUME_TAG" --group-by host --prune \\
