@@ -47,11 +47,25 @@ export function mutate(sections: Sections, { kind, at, value, letter }: Mutation
   if (kind === "rename") parent[`${last}${letter}`] = present;
 }
 
+/** Values of which a key takes one. */
+const choices = [
+  ["TCP", "UDP"],
+  ["critical", "standard", "batch"],
+  ["soft", "off"],
+  ["NoSchedule", "NoExecute"],
+  ["StatefulSet", "Deployment", "DaemonSet"],
+  ["Etc/UTC", "Europe/Berlin", "America/New_York"],
+  ["app", "perl"],
+  ["shop", "ledger"],
+  ["shop-database/password", "shop-database/user"],
+];
+
 /** Other values for a leaf, near its own, of which a strict schema takes some. */
 export function neighbours(value: Json): Json[] {
   if (typeof value === "boolean") return [!value];
   if (typeof value === "number") return [value + 1, value - 1, value * 2];
   if (typeof value !== "string") return [];
+  const others = choices.filter((each) => each.includes(value)).flat();
   const digit = value.replace(/\d(?!.*\d)/, (last) => String((Number(last) + 1) % 10));
-  return [`${value}x`, `x${value}`, `/x${value}`, digit].filter((each) => each !== value);
+  return [`${value}x`, `x${value}`, `/x${value}`, digit, ...others].filter((each) => each !== value);
 }

@@ -68,7 +68,7 @@ export type QuotaOverrides = { readonly [Key in keyof Quota]?: Quota[Key] | unde
 
 const nothing: Quota = { pods: 0, cpuMillis: 0, memoryMiB: 0, storageGiB: 0, loadBalancers: 0 };
 /** Pods that come and go: one-off runs, backups, restores, a look inside. */
-const headroom: Quota = { pods: 10, cpuMillis: 2000, memoryMiB: 4096, storageGiB: 20, loadBalancers: 1 };
+const headroom: Quota = { pods: 20, cpuMillis: 2000, memoryMiB: 4096, storageGiB: 20, loadBalancers: 1 };
 /** What the largest container may ask for where all of the stack's own are small. */
 const leastMax: Quantities = { cpuMillis: 4000, memoryMiB: 4096, ephemeralMiB: 8192 };
 
@@ -114,9 +114,24 @@ function appsNeed({ services, jobs }: QuotaNeeds, nodes: number): Quota {
  * once, and some more for pods that come and go. What the user gives counts instead.
  */
 export function quotaOf(purpose: Place, needs: QuotaNeeds, nodes: number): Quota {
-  const sized = sum([times(needOf(purpose, needs, nodes), 2), largeParts(purpose, needs), headroom]);
+  const exact = sum([times(needOf(purpose, needs, nodes), 2), largeParts(purpose, needs), headroom]);
+  const { pods, cpuMillis, memoryMiB, storageGiB, loadBalancers } = exact;
+  const sized = {
+    pods: roundUp(pods),
+    cpuMillis: roundUp(cpuMillis),
+    memoryMiB: roundUp(memoryMiB),
+    storageGiB: roundUp(storageGiB),
+    loadBalancers,
+  };
   const given = Object.entries(needs.security.quota[purpose] ?? {}).filter(([, value]) => value !== undefined);
   return { ...sized, ...(Object.fromEntries(given) as Partial<Quota>) };
+}
+
+/** To the next of 1, 2, 5, 10, 20, 50 and so on, so that one more pod does not change the quota with every edit. */
+function roundUp(amount: number): number {
+  if (amount <= 0) return 0;
+  const decade = 10 ** Math.floor(Math.log10(amount));
+  return decade * ([1, 2, 5].find((step) => step * decade >= amount) ?? 10);
 }
 
 /** What parts of others' making need, whose pods the configuration does not count one by one. */

@@ -1,7 +1,7 @@
 import { kubeconfigFile } from "../direct/cluster-access.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";
-import { forgetPhases } from "../phases.ts";
+import { recordPhases } from "../phases.ts";
 import { pause } from "../process.ts";
 import { writeUnavailable } from "../unavailable.ts";
 import { outputLines, say } from "./common.ts";
@@ -9,7 +9,7 @@ import { bringUp } from "./up.ts";
 
 /** `npm start`: the local cluster with stack dev on it, or with --context the stack on an own cluster; ready when it ends. */
 export async function start(argv: string[]): Promise<number> {
-  forgetPhases();
+  recordPhases();
   const options = readOptions("start", argv, ["stack", "config-file", "context", "engine", "timeout"]);
   const config = loadStack(options.stack, options);
   const { controlPlane } = config;

@@ -58,7 +58,7 @@ describe("what a stack's own pods need", () => {
 describe("the quota", () => {
   it("is what the user says, key by key", () => {
     const quota = quotaOf("apps", needs({ one: service() }, { security: { quota: { apps: { pods: 77 } } } }), 1);
-    expect(quota).toEqual({ pods: 77, cpuMillis: 2600, memoryMiB: 4864, storageGiB: 20, loadBalancers: 1 });
+    expect(quota).toEqual({ pods: 77, cpuMillis: 5000, memoryMiB: 5000, storageGiB: 20, loadBalancers: 1 });
   });
 
   it("has room for a roll-out of everything at once, whatever the stack", () => {
