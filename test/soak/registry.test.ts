@@ -4,10 +4,10 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { htpasswd } from "../../../components/plan/htpasswd.ts";
-import { run } from "../../../local/run.ts";
-import { OwnStack } from "../own-stack.ts";
-import { eventually, kubectl, tryKubectl } from "../quorum.ts";
+import { htpasswd } from "../../components/plan/htpasswd.ts";
+import { run } from "../../local/run.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { eventually, kubectl, tryKubectl } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("registry");
 const namespace = `${stack.name}-registry`;

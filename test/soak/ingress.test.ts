@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureImages } from "../../local/images.ts";
 import { run } from "../../local/run.ts";
 import { goProgram } from "../../local/toolchain.ts";
-import { editedDev, eventually, kubectl, root, setPath, succeed, tryKubectl } from "./quorum.ts";
+import { editedDev, eventually, kubectl, root, setPath, succeed, tryKubectl } from "../cluster/quorum.ts";
 
 const httpPort = 8081;
 const httpsPort = 443;

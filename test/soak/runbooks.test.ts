@@ -1,11 +1,11 @@
 import { dirname, delimiter } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runProcess } from "../../../engine/process.ts";
-import { binaryPath } from "../../../local/toolchain.ts";
-import { faults, type Fault } from "../../runbooks/faults.ts";
-import { bounds, namespace, namespaces } from "../../runbooks/objects.ts";
-import { readPage, rowFor } from "../../runbooks/pages.ts";
-import { eventually, kubeconfig, kubectl, tryKubectl, type Ended } from "../quorum.ts";
+import { runProcess } from "../../engine/process.ts";
+import { binaryPath } from "../../local/toolchain.ts";
+import { faults, type Fault } from "../runbooks/faults.ts";
+import { bounds, namespace, namespaces } from "../runbooks/objects.ts";
+import { readPage, rowFor } from "../runbooks/pages.ts";
+import { eventually, kubeconfig, kubectl, tryKubectl, type Ended } from "../cluster/quorum.ts";
 
 const path = [dirname(binaryPath("kubernetes", "kubectl")), process.env["PATH"]].join(delimiter);
 const firstPod = "$(kubectl get pods -n $NAMESPACE -l app=$APP -o jsonpath='{.items[0].metadata.name}')";

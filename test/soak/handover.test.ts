@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
-import { OwnStack, type Sections } from "../own-stack.ts";
-import { eventually, kubectl } from "../quorum.ts";
+import { OwnStack, type Sections } from "../cluster/own-stack.ts";
+import { eventually, kubectl } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("handover");
 const service = { image: "app", role: "web", port: 8080, scrape: false, resources: { cpuMillis: 20, memoryMiB: 64 } };
