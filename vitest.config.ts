@@ -29,7 +29,7 @@ export default defineConfig({
     sequence: { sequencer: StoryOrder },
     // What the program says to people, said again by each of thousands of runs.
     onConsoleLog: (text) => !/^(info|warning): \[runtime\]/.test(text),
-    coverage: { include: ["components/**/*.ts", "config.ts", "config/**/*.ts"], reporter: ["text"] },
+    coverage: { include: ["components/**/*.ts", "stack/**/*.ts", "config.ts", "config/**/*.ts"], reporter: ["text"] },
     projects: [
       {
         test: {

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { generatedLabel, type GeneratedSecretSettings } from "../components/plan/generated-secrets.ts";
+import { generatedLabel, type GeneratedSecretSettings } from "../components/plan/platform/generated-secrets.ts";
 import { didYouMean, list } from "../components/plan/problems.ts";
 import type { KubectlCall } from "./direct/kubectl.ts";
 import type { KubeObject } from "./direct/objects.ts";

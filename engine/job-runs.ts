@@ -1,6 +1,6 @@
-import { jobLabel } from "../components/plan/jobs.ts";
+import { jobLabel } from "../components/plan/jobs/jobs.ts";
 import { didYouMean } from "../components/plan/problems.ts";
-import { nextRuns, showRun } from "../components/plan/schedule.ts";
+import { nextRuns, showRun } from "../components/plan/jobs/schedule.ts";
 import type { Config } from "../config/parse.ts";
 import type { Kubectl } from "./direct/kubectl.ts";
 import type { KubeObject } from "./direct/objects.ts";

@@ -1,5 +1,5 @@
 import type { Config } from "../config/parse.ts";
-import { viewerAccount } from "../components/plan/cluster-ui.ts";
+import { viewerAccount } from "../components/plan/platform/cluster-ui.ts";
 
 /** As much of kubectl as this needs. */
 export interface TokenCluster {

@@ -1,6 +1,6 @@
-import type { VolumeBackupPlan } from "../components/plan/volume-backup.ts";
-import { boundedName } from "../components/plan/volume-backup.ts";
-import { untouchedExitCode } from "../components/plan/volume-backup-script.ts";
+import type { VolumeBackupPlan } from "../components/plan/platform/volume-backup.ts";
+import { boundedName } from "../components/plan/platform/volume-backup.ts";
+import { untouchedExitCode } from "../components/plan/platform/volume-backup-script.ts";
 import { managedLabels } from "../components/platform/managed-labels.ts";
 import { type BackupRun, cronJobOf, nameOf } from "./commands/backup.ts";
 import { say } from "./commands/common.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { imageReference } from "../components/plan/images.ts";
+import { imageReference } from "../components/plan/images/images.ts";
 import { imageCatalog } from "../config/parse.ts";
 import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";

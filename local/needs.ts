@@ -1,5 +1,5 @@
 import type { Config } from "../config/parse.ts";
-import { requiredImages } from "../components/plan/images.ts";
+import { requiredImages } from "../components/plan/images/images.ts";
 import type { LocalNeeds } from "./cluster.ts";
 
 /**

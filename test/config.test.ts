@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { planControlPlane } from "../components/plan/control-plane.ts";
+import { planControlPlane } from "../components/plan/control-plane/control-plane.ts";
 import { imageCatalog, parseConfig } from "../config/parse.ts";
 import { InputError } from "../components/plan/problems.ts";
 import { record } from "./recorder.ts";

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { planConnections } from "../components/plan/connections.ts";
+import { planConnections } from "../components/plan/connections/connections.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { Registration } from "../engine/direct/registration.ts";
 import { analyse, cyclonus, type Question } from "./cyclonus.ts";
-import type { Point } from "./plan/policy-evaluator.ts";
+import type { Point } from "./plan/connections/policy-evaluator.ts";
 import { record, type Recording } from "./recorder.ts";
 import { runnableSections, type Sections } from "./stacks.ts";
 

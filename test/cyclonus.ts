@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binaryPath } from "../local/toolchain.ts";
-import type { Point } from "./plan/policy-evaluator.ts";
+import type { Point } from "./plan/connections/policy-evaluator.ts";
 
 export const cyclonus = binaryPath("cyclonus", "cyclonus");
 

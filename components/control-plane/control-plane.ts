@@ -1,10 +1,10 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { type PlannedHost, planControlPlane } from "../plan/control-plane.ts";
-import { networkScript, nodeScript, prepareScript, type StepContext } from "../plan/host-steps.ts";
-import type { KubeadmSettings } from "../plan/hosts.ts";
-import { changeScript, initScript, kubeconfigScript } from "../plan/init-step.ts";
-import { joinScript, ticketScript } from "../plan/join-step.ts";
+import { type PlannedHost, planControlPlane } from "../plan/control-plane/control-plane.ts";
+import { networkScript, nodeScript, prepareScript, type StepContext } from "../plan/control-plane/host-steps.ts";
+import type { KubeadmSettings } from "../plan/control-plane/hosts.ts";
+import { changeScript, initScript, kubeconfigScript } from "../plan/control-plane/init-step.ts";
+import { joinScript, ticketScript } from "../plan/control-plane/join-step.ts";
 import { list } from "../plan/problems.ts";
 
 /** How host steps reach their hosts. */

@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { digestOf } from "../plan/images.ts";
+import { digestOf } from "../plan/images/images.ts";
 
 export interface AppImageArgs {
   /** Image's repository, registry included, such as localhost:5000/quorum/app. */

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { callEnvironment, type CallSettings, jobLabel } from "../plan/jobs.ts";
-import { planResources, type ResourceSettings } from "../plan/resources.ts";
+import { callEnvironment, type CallSettings, jobLabel } from "../plan/jobs/jobs.ts";
+import { planResources, type ResourceSettings } from "../plan/workload/resources.ts";
 import { containerResources } from "../workload/resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type CalledService, callUrl } from "../plan/jobs.ts";
-import { calledService } from "../plan/connections.ts";
-import type { ResourceSettings } from "../plan/resources.ts";
+import { type CalledService, callUrl } from "../plan/jobs/jobs.ts";
+import { calledService } from "../plan/connections/connections.ts";
+import type { ResourceSettings } from "../plan/workload/resources.ts";
 import { OneOffJob } from "./one-off-job.ts";
 import { ScheduledJob } from "./scheduled-job.ts";
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { secretHash } from "../plan/hash.ts";
-import { oneOffJobName } from "../plan/jobs.ts";
+import { oneOffJobName } from "../plan/jobs/jobs.ts";
 import { callScript, type JobArgs, jobSpec, makeJobParts } from "./job-template.ts";
 
 /**

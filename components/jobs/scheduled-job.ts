@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { nextRuns, showRun } from "../plan/schedule.ts";
+import { nextRuns, showRun } from "../plan/jobs/schedule.ts";
 import { type JobArgs, jobSpec, makeJobParts } from "./job-template.ts";
 
 export interface ScheduledJobArgs extends JobArgs {

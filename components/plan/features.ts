@@ -1,5 +1,5 @@
-import { harborImages, type ImageNeeds, jobImage } from "./images.ts";
-import { jobsLeftOut, servicesLeftOut, withoutServices } from "./left-out-services.ts";
+import { harborImages, type ImageNeeds, jobImage } from "./images/images.ts";
+import { jobsLeftOut, servicesLeftOut, withoutServices } from "./workload/left-out-services.ts";
 
 /** Part of a stack that was left out, and why: the stack output `skipped`. */
 export interface Skipped {

@@ -1,5 +1,5 @@
-import type { IngressPorts } from "./ingress.ts";
-import type { Exposure } from "./services.ts";
+import type { IngressPorts } from "./workload/ingress.ts";
+import type { Exposure } from "./workload/services.ts";
 
 /** What of a configuration decides its URLs. */
 export interface UrlSettings {

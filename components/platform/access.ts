@@ -8,9 +8,9 @@ import {
   groupsOf,
   namespaceRules,
   type Rule,
-} from "../plan/access-roles.ts";
-import { clusterWideName } from "../plan/admission.ts";
-import type { Place } from "../plan/parties.ts";
+} from "../plan/platform/access-roles.ts";
+import { clusterWideName } from "../plan/platform/admission.ts";
+import type { Place } from "../plan/connections/parties.ts";
 
 export interface AccessArgs {
   /** Namespaces by their purpose. Plain keys: they decide which roles exist. */

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type AdmissionNeeds, admissionPolicies, type AdmissionPolicyPlan } from "../plan/admission.ts";
+import { type AdmissionNeeds, admissionPolicies, type AdmissionPolicyPlan } from "../plan/platform/admission.ts";
 
 export type AdmissionPoliciesArgs = AdmissionNeeds;
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
-import { type ChartObject, planChart, resourceName, resourceType } from "../plan/chart.ts";
+import { type ChartObject, planChart, resourceName, resourceType } from "../plan/platform/chart.ts";
 
 export interface ChartArgs {
   /** Path of the program helm. */

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { headlampPort, viewerAccount } from "../plan/cluster-ui.ts";
+import { headlampPort, viewerAccount } from "../plan/platform/cluster-ui.ts";
 import { exposure, type ExposureArgs } from "./exposure.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 

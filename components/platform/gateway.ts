@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { issuerAnnotations, type Listener } from "../plan/ingress.ts";
+import { issuerAnnotations, type Listener } from "../plan/workload/ingress.ts";
 
 export interface GatewayArgs {
   /** Namespace of the routes, and of the Secrets with their certificates. */

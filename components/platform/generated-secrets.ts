@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type GeneratedSecret, generatedLabel, generatorName } from "../plan/generated-secrets.ts";
+import { type GeneratedSecret, generatedLabel, generatorName } from "../plan/platform/generated-secrets.ts";
 import { contentHash } from "../plan/hash.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { harborChart, type HarborSettings, harborValues } from "../plan/harbor.ts";
+import { harborChart, type HarborSettings, harborValues } from "../plan/platform/harbor.ts";
 import { certificate } from "./certificate.ts";
 import { Chart } from "./chart.ts";
 

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { clusterWideName } from "../plan/admission.ts";
+import { clusterWideName } from "../plan/platform/admission.ts";
 
 export interface ImageSignaturesArgs {
   readonly stack: string;

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { lessRestricted, podSecurityLabels } from "../plan/namespaces.ts";
+import { lessRestricted, podSecurityLabels } from "../plan/platform/namespaces.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 
 export interface LocalPathArgs {

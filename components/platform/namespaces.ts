@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { PlannedNamespace } from "../plan/namespaces.ts";
+import type { PlannedNamespace } from "../plan/platform/namespaces.ts";
 
 export interface NamespacesArgs {
   /** Plain: they decide which exist. A change of a name replaces the namespace and all in it. */

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { PlannedPolicy } from "../plan/network-policies.ts";
+import type { PlannedPolicy } from "../plan/connections/network-policies.ts";
 
 export interface NetworkPoliciesArgs {
   /** Plain: it decides which policies exist. A change of a name replaces the policy. */

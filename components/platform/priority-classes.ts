@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { priorityClasses } from "../plan/priorities.ts";
+import { priorityClasses } from "../plan/platform/priorities.ts";
 
 /** What is started first and preempted last. Cluster-wide: only a stack that has its cluster to itself makes them. */
 export class PriorityClasses extends pulumi.ComponentResource {

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { dockerConfig, pullSecretName } from "../plan/pull-secrets.ts";
+import { dockerConfig, pullSecretName } from "../plan/platform/pull-secrets.ts";
 
 /** Credentials by registry host. Plain keys: they decide whether there is a Secret. */
 export type PullCredentials = Readonly<

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { ContainerRange, Quantities, Quota } from "../plan/quota.ts";
+import type { ContainerRange, Quantities, Quota } from "../plan/platform/quota.ts";
 
 export interface QuotasArgs {
   readonly namespace: pulumi.Input<string>;

@@ -1,7 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contentHash, secretHash } from "../plan/hash.ts";
-import { registryConfig, registryName, registryPaths, registryPort, registryRestartName } from "../plan/registry.ts";
+import {
+  registryConfig,
+  registryName,
+  registryPaths,
+  registryPort,
+  registryRestartName,
+} from "../plan/platform/registry.ts";
 import { certificate } from "./certificate.ts";
 import { exposure } from "./exposure.ts";
 import { PodRestart } from "./pod-restart.ts";

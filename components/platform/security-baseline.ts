@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { AccessGroups } from "../plan/access-roles.ts";
-import type { PlannedNamespace } from "../plan/namespaces.ts";
-import type { Place } from "../plan/parties.ts";
-import type { ContainerRange, Quota } from "../plan/quota.ts";
+import type { AccessGroups } from "../plan/platform/access-roles.ts";
+import type { PlannedNamespace } from "../plan/platform/namespaces.ts";
+import type { Place } from "../plan/connections/parties.ts";
+import type { ContainerRange, Quota } from "../plan/platform/quota.ts";
 import { Access } from "./access.ts";
 import { AdmissionPolicies, type AdmissionPoliciesArgs } from "./admission-policies.ts";
 import { ImageSignatures, type ImageSignaturesArgs } from "./image-signatures.ts";

@@ -1,6 +1,6 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { controllerAdminPort, type IngressPorts } from "../plan/ingress.ts";
+import { controllerAdminPort, type IngressPorts } from "../plan/workload/ingress.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 
 export interface IngressControllerArgs {

@@ -1,7 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { claimRepository, volumeBackupName, type VolumeBackupPlan, volumeBackupTimes } from "../plan/volume-backup.ts";
-import { backupMountPath, volumeBackupScript } from "../plan/volume-backup-script.ts";
+import {
+  claimRepository,
+  volumeBackupName,
+  type VolumeBackupPlan,
+  volumeBackupTimes,
+} from "../plan/platform/volume-backup.ts";
+import { backupMountPath, volumeBackupScript } from "../plan/platform/volume-backup-script.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 
 export interface VolumeBackupArgs {

@@ -1,8 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ResourceSettings } from "../plan/resources.ts";
-import type { AutoscaleSettings, WorkloadKind } from "../plan/scaling.ts";
-import type { PodHost, Spreading } from "../plan/spread.ts";
-import type { VolumeSettings } from "../plan/workload.ts";
+import type { ResourceSettings } from "../plan/workload/resources.ts";
+import type { AutoscaleSettings, WorkloadKind } from "../plan/workload/scaling.ts";
+import type { PodHost, Spreading } from "../plan/workload/spread.ts";
+import type { VolumeSettings } from "../plan/workload/workload.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 
 export interface ProbeArgs {

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { WorkloadPlan } from "../plan/workload.ts";
+import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 import { claimTemplates } from "./volumes.ts";
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { contentHash, secretHash } from "../plan/hash.ts";
-import { workloadNames } from "../plan/workload.ts";
+import { workloadNames } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 
 type Texts = Readonly<Record<string, pulumi.Input<string>>>;

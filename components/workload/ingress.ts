@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { htpasswd } from "../plan/htpasswd.ts";
+import { htpasswd } from "../plan/workload/htpasswd.ts";
 import {
   basicAuthAnnotations,
   httpListener,
@@ -9,7 +9,7 @@ import {
   type IngressSettings,
   issuerAnnotations,
   tlsSecretName,
-} from "../plan/ingress.ts";
+} from "../plan/workload/ingress.ts";
 
 export interface ServiceIngressArgs extends Omit<IngressSettings, "basicAuth"> {
   readonly namespace: pulumi.Input<string>;

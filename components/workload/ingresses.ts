@@ -6,7 +6,7 @@ import {
   type IngressSettings,
   patternHosts,
   routesOf,
-} from "../plan/ingress.ts";
+} from "../plan/workload/ingress.ts";
 import { Gateway } from "../platform/gateway.ts";
 import type { IngressController } from "../platform/ingress-controller.ts";
 import { type GatewayReference, ServiceIngress } from "./ingress.ts";

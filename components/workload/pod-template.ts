@@ -1,9 +1,9 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { planResources } from "../plan/resources.ts";
-import type { Spreading } from "../plan/spread.ts";
-import { planTermination } from "../plan/termination.ts";
-import type { WorkloadPlan } from "../plan/workload.ts";
+import { planResources } from "../plan/workload/resources.ts";
+import type { Spreading } from "../plan/workload/spread.ts";
+import { planTermination } from "../plan/workload/termination.ts";
+import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { PlacementArgs, ProbeArgs, WorkloadArgs } from "./args.ts";
 import type { WorkloadFiles } from "./files.ts";

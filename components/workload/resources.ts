@@ -1,5 +1,5 @@
 import type * as k8s from "@pulumi/kubernetes";
-import { planResources, type ResourceSettings } from "../plan/resources.ts";
+import { planResources, type ResourceSettings } from "../plan/workload/resources.ts";
 
 /** What a container sets aside and may use, in Kubernetes' words. */
 export function containerResources(settings: ResourceSettings = {}): k8s.types.input.core.v1.ResourceRequirements {

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { scaleMetrics } from "../plan/scaling.ts";
-import type { WorkloadPlan } from "../plan/workload.ts";
+import { scaleMetrics } from "../plan/workload/scaling.ts";
+import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 import type { Controller } from "./controller.ts";
 

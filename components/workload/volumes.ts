@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { type VolumeSettings, workloadNames } from "../plan/workload.ts";
+import { type VolumeSettings, workloadNames } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 
 /** Name of a volume within its pod; apart from those of config, secrets and /tmp. */

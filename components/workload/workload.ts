@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { planWorkload, workloadNames } from "../plan/workload.ts";
+import { planWorkload, workloadNames } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 import { type Controller, makeController } from "./controller.ts";
 import { workloadFiles } from "./files.ts";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { type VolumeBackupPlan, volumeBackups } from "../../components/plan/volume-backup.ts";
+import { type VolumeBackupPlan, volumeBackups } from "../../components/plan/platform/volume-backup.ts";
 import type { Config } from "../../config/parse.ts";
 import type { Kubectl } from "../direct/kubectl.ts";
 import type { KubeObject } from "../direct/objects.ts";

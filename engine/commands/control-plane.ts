@@ -1,8 +1,8 @@
-import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane.ts";
-import type { Operation } from "../../components/plan/operation.ts";
+import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane/control-plane.ts";
+import type { Operation } from "../../components/plan/control-plane/operation.ts";
 import { refuse } from "../../components/plan/problems.ts";
-import { renewOperation } from "../../components/plan/renew.ts";
-import { replaceOperation, replaceProblems } from "../../components/plan/replace.ts";
+import { renewOperation } from "../../components/plan/control-plane/renew.ts";
+import { replaceOperation, replaceProblems } from "../../components/plan/control-plane/replace.ts";
 import { ExitError } from "../errors.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";

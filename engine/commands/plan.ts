@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane.ts";
-import { formatChange, formatPlan } from "../../components/plan/format-plan.ts";
-import { planChange } from "../../components/plan/plan-change.ts";
+import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane/control-plane.ts";
+import { formatChange, formatPlan } from "../../components/plan/control-plane/format-plan.ts";
+import { planChange } from "../../components/plan/control-plane/plan-change.ts";
 import { refuse } from "../../components/plan/problems.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";

@@ -1,4 +1,4 @@
-import { requiredImages } from "../../components/plan/images.ts";
+import { requiredImages } from "../../components/plan/images/images.ts";
 import { serviceState } from "../../local/service.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";

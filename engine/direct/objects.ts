@@ -1,5 +1,5 @@
 import { clusterScopedGroups, groupOf, isClusterScoped, type ObjectIdentity } from "../../components/plan/kinds.ts";
-import { jobLabel } from "../../components/plan/jobs.ts";
+import { jobLabel } from "../../components/plan/jobs/jobs.ts";
 import { count } from "../words.ts";
 import { isKubernetesObject } from "./monitor.ts";
 import { type Registration, unknown, unknownPaths } from "./registration.ts";

@@ -89,7 +89,8 @@ function session(objects: readonly Wanted[]): Session {
       kubectl: () => Promise.resolve(kubectlPath),
       docker: () => Promise.reject(new Error("no image is built here")),
     },
-    timeoutSeconds: 30,
+    // The garbage collector learns of a new kind every 30 s, and until then ends no foreground deletion of one of its objects.
+    timeoutSeconds: 60,
     log: (line) => said.push(line),
   };
 }

@@ -1,9 +1,9 @@
 import { secret } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { ControlPlane, type ControlPlaneArgs } from "../../components/control-plane/control-plane.ts";
-import type { HostSettings } from "../../components/plan/hosts.ts";
+import type { HostSettings } from "../../components/plan/control-plane/hosts.ts";
 import { record, type Recording } from "../recorder.ts";
-import { members, settings } from "../plan/settings.ts";
+import { members, settings } from "../plan/control-plane/settings.ts";
 
 const ssh = { user: "root", port: 2222, privateKey: secret("PRIVATE KEY") };
 const worker: HostSettings = { address: "192.0.2.99", role: "worker" };

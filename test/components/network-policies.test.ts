@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import { describe, expect, it } from "vitest";
-import type { PlannedPolicy } from "../../components/plan/network-policies.ts";
+import type { PlannedPolicy } from "../../components/plan/connections/network-policies.ts";
 import { NetworkPolicies } from "../../components/platform/network-policies.ts";
 import { record } from "../recorder.ts";
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import { output, runtime, unsecret } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import { podSecurityLabels } from "../../components/plan/namespaces.ts";
+import { podSecurityLabels } from "../../components/plan/platform/namespaces.ts";
 import { LocalPath } from "../../components/platform/local-path.ts";
 import { labelObjects } from "../../components/platform/managed-labels.ts";
 import { Namespaces } from "../../components/platform/namespaces.ts";

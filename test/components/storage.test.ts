@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { volumeBackups } from "../../components/plan/volume-backup.ts";
+import { volumeBackups } from "../../components/plan/platform/volume-backup.ts";
 import { Registry, type RegistryArgs } from "../../components/platform/registry.ts";
 import { VolumeBackup, type VolumeBackupArgs } from "../../components/platform/volume-backup.ts";
 import { volumeJob } from "../../engine/volume-jobs.ts";

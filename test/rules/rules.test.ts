@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { alertRules, readRules } from "../../components/monitoring/alert-rules.ts";
-import { jobRules, maxAgeSeconds } from "../../components/plan/job-rules.ts";
-import { volumeBackupTimes } from "../../components/plan/volume-backup.ts";
+import { jobRules, maxAgeSeconds } from "../../components/plan/jobs/job-rules.ts";
+import { volumeBackupTimes } from "../../components/plan/platform/volume-backup.ts";
 import { binaryPath } from "../../local/toolchain.ts";
 import { temporaryFolder } from "../engine/programs.ts";
 

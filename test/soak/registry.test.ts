@@ -4,7 +4,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { htpasswd } from "../../components/plan/htpasswd.ts";
+import { htpasswd } from "../../components/plan/workload/htpasswd.ts";
 import { run } from "../../local/run.ts";
 import { OwnStack } from "../cluster/own-stack.ts";
 import { eventually, kubectl, tryKubectl } from "../cluster/quorum.ts";

@@ -1,0 +1,159 @@
+import { clusterNetwork, type ClusterNetwork, type NetworkSettings } from "./cluster-network.ts";
+import {
+  type Connection,
+  type Endpoint,
+  type Graph,
+  job,
+  type Party,
+  type Place,
+  sameParty,
+  service,
+  tcp,
+} from "./parties.ts";
+import type { BackedUpService } from "../platform/volume-backup.ts";
+import { platformParts, type PlatformSettings, prometheus, traefik } from "./platform-parts.ts";
+
+/** Something outside the cluster that is called. */
+export interface OutboundSettings {
+  readonly subnet: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP";
+}
+
+/** What a service says of whom it talks to. */
+export interface ServiceConnections extends BackedUpService {
+  /** Port of the container. */
+  readonly port: number;
+  readonly calls: readonly string[];
+  readonly outbound: readonly OutboundSettings[];
+  readonly expose?: object | undefined;
+  readonly ingress?: object | undefined;
+  /** @default outside with `expose`, ingress with `ingress` */
+  readonly exposedTo?: readonly ("outside" | "ingress")[] | undefined;
+  readonly scrape: boolean;
+}
+
+/** What a job says of whom it talks to. */
+export interface JobConnections {
+  /** `service/path` */
+  readonly call?: string | undefined;
+  readonly calls: readonly string[];
+  readonly outbound: readonly OutboundSettings[];
+}
+
+/** The parts of a configuration that say who talks to whom. */
+export interface ConnectionSettings extends PlatformSettings {
+  readonly services: Readonly<Record<string, ServiceConnections>>;
+  readonly jobs: Readonly<Record<string, JobConnections>>;
+  readonly controlPlane: NetworkSettings;
+}
+
+/** Who talks to whom in a stack: the one description that every policy comes from. */
+export interface ConnectionPlan extends Graph {
+  /** Namespaces that have pods of the stack, or may get some. */
+  readonly places: readonly Place[];
+  readonly network: ClusterNetwork;
+}
+
+const dnsPort = 53;
+const outside: Endpoint = { kind: "outside" };
+
+/** Derives all connections that a configuration allows. The configuration is taken as checked. */
+export function planConnections(settings: ConnectionSettings): ConnectionPlan {
+  const network = clusterNetwork(settings.controlPlane);
+  const platform = platformParts(settings, network);
+  const services = Object.keys(settings.services).map(service);
+  const jobs = Object.keys(settings.jobs).map(job);
+  const parties = [...services, ...jobs, ...platform.parties].sort(byPlaceAndApp);
+  const places = [...new Set<Place>(["apps", "monitoring", ...parties.map(({ place }) => place)])].sort();
+  return {
+    parties,
+    places,
+    network,
+    connections: [
+      ...places.flatMap(dnsOf),
+      ...Object.entries(settings.services).flatMap(([name, one]) => connectionsOfService(name, one, settings)),
+      ...Object.entries(settings.jobs).flatMap(([name, one]) => connectionsOfJob(name, one, settings)),
+      ...platform.connections,
+    ],
+  };
+}
+
+/** From where a service may be reached besides its callers. */
+export function exposedTo(one: Pick<ServiceConnections, "expose" | "ingress" | "exposedTo">): readonly string[] {
+  return one.exposedTo ?? [...(one.expose ? ["outside"] : []), ...(one.ingress ? ["ingress"] : [])];
+}
+
+/** The service that a job's `call` names. */
+export function calledService(call: string): string {
+  return call.slice(0, call.indexOf("/"));
+}
+
+/** Services that a job calls, each once. */
+export function calledBy({ call, calls }: Pick<JobConnections, "call" | "calls">): string[] {
+  return [...new Set([...(call === undefined ? [] : [calledService(call)]), ...calls])];
+}
+
+function dnsOf(place: Place): Connection[] {
+  const from: Endpoint = { kind: "everyone", place };
+  const why = `quorum:namespaces.${place}`;
+  return (["UDP", "TCP"] as const).map((protocol) => ({ from, to: { kind: "dns" }, port: dnsPort, protocol, why }));
+}
+
+function connectionsOfService(name: string, one: ServiceConnections, settings: ConnectionSettings): Connection[] {
+  const own = service(name);
+  const key = `quorum:services.${name}`;
+  const places = exposedTo(one);
+  const from: Connection[] = [];
+  if (places.includes("outside")) from.push(tcp(outside, own, one.port, `${key}.exposedTo`));
+  if (places.includes("ingress")) from.push(tcp(controller(settings), own, one.port, `${key}.exposedTo`));
+  if (one.scrape && settings.monitoring.prometheus.enabled) from.push(tcp(prometheus, own, one.port, `${key}.scrape`));
+  return [...from, ...callsOf(own, one.calls, `${key}.calls`, settings), ...outboundOf(own, one.outbound, key)];
+}
+
+function connectionsOfJob(name: string, one: JobConnections, settings: ConnectionSettings): Connection[] {
+  const own = job(name);
+  const key = `quorum:jobs.${name}`;
+  const first = one.call === undefined ? [] : [calledService(one.call)];
+  const others = calledBy(one).slice(first.length);
+  return [
+    ...callsOf(own, first, `${key}.call`, settings),
+    ...callsOf(own, others, `${key}.calls`, settings),
+    ...outboundOf(own, one.outbound, key),
+  ];
+}
+
+function callsOf(own: Party, names: readonly string[], why: string, { services }: ConnectionSettings): Connection[] {
+  return names.map((name) => {
+    const callee = services[name];
+    if (callee === undefined) throw new Error(`${why} names the service ${name}, which there is not`);
+    return tcp(own, service(name), callee.port, why);
+  });
+}
+
+function outboundOf(own: Party, outbound: readonly OutboundSettings[], key: string): Connection[] {
+  return outbound.map(({ subnet, port, protocol }) => ({
+    from: own,
+    to: { kind: "subnet", subnet },
+    port,
+    protocol,
+    why: `${key}.outbound`,
+  }));
+}
+
+function controller({ ingress }: ConnectionSettings): Endpoint {
+  return ingress.controller === "traefik" ? traefik : { kind: "controller", namespace: ingress.controllerNamespace };
+}
+
+function byPlaceAndApp(a: Party, b: Party): number {
+  return a.place === b.place ? compare(a.app, b.app) : compare(a.place, b.place);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Connections that a party takes part in at one end, those of its whole namespace left out. */
+export function connectionsOf(plan: Graph, party: Party, end: "from" | "to"): Connection[] {
+  return plan.connections.filter((one) => sameParty(one[end], party));
+}

@@ -1,0 +1,100 @@
+import { parseAddress, parseSubnet, part, type Subnet } from "../subnet.ts";
+
+/** One machine, as the user describes it. */
+export interface HostSettings {
+  /** IPv4 address that the other hosts reach it by. */
+  readonly address: string;
+  /** `etcd`: nothing but members of an etcd cluster of its own hosts. */
+  readonly role: "control-plane" | "worker" | "etcd";
+  /** How much it is trusted, against the others: of two hosts, the one with more holds etcd. @default 50 */
+  readonly reliability?: number | undefined;
+  /** Physical machine under a virtual one: hosts that share it are lost together. */
+  readonly hypervisor?: string | undefined;
+  /** Whether the loss of one disk loses nothing. @default single */
+  readonly storage?: "single" | "redundant" | undefined;
+  /** Voting etcd members on it. @default by the plan: see placeComponents */
+  readonly etcdMembers?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly cpus?: number | undefined;
+  readonly diskGiB?: number | undefined;
+  /** Whether ordinary pods may run on a control-plane host. @default true when there is no worker */
+  readonly schedulable?: boolean | undefined;
+  /** Failure zone; becomes the node label topology.kubernetes.io/zone. */
+  readonly zone?: string | undefined;
+  /** Pod addresses of this host. @default a /24 of the pod subnet, chosen by the host's address */
+  readonly podSubnet?: string | undefined;
+  /** KubeletConfiguration fields for this host alone. */
+  readonly kubelet?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * What one or two hosts are to withstand. `storage-redundancy`: the loss of a disk. `control-plane-redundancy`: besides, faults
+ * of single processes. From three hosts on, each goal has a member and an API server on every host.
+ */
+export type Goal = "minimal" | "storage-redundancy" | "control-plane-redundancy";
+
+export interface EtcdSettings {
+  /** `own`: events lie in an etcd cluster of their own, so that many of them do not slow the rest. */
+  readonly events: "shared" | "own";
+  /** Size past which etcd refuses writes, 100 to 8192. @see https://etcd.io/docs/v3.6/dev-guide/limit/ */
+  readonly quotaMiB: number;
+  /** Longest round trip between two members. */
+  readonly roundTripMillis: number;
+}
+
+/** What the plan needs to know of a control plane that kubeadm makes. */
+export interface KubeadmSettings {
+  /** Full version without a `v`, such as 1.37.2. */
+  readonly kubernetesVersion: string;
+  readonly clusterName: string;
+  /** The hosts are processes of this machine: nothing may be written outside their own folders. */
+  readonly local: boolean;
+  readonly goal: Goal;
+  readonly etcd: EtcdSettings;
+  readonly hosts: Readonly<Record<string, HostSettings>>;
+  /** Host that begins the cluster. @default the first control-plane host by name */
+  readonly firstHost?: string | undefined;
+  /** host:port that reaches every API server. Required with more than one control-plane host. */
+  readonly endpoint?: string | undefined;
+  readonly network: { readonly podSubnet: string; readonly serviceSubnet: string; readonly plugin: "routed" | "none" };
+  /** KubeletConfiguration fields for all hosts. */
+  readonly kubelet: Readonly<Record<string, unknown>>;
+  readonly kubeProxy: Readonly<Record<string, unknown>>;
+  /** kubeadm preflight checks that this site cannot pass, by kubeadm's names. */
+  readonly ignorePreflightErrors: readonly string[];
+  /** Further names and addresses in the API server's certificate. */
+  readonly certSans: readonly string[];
+}
+
+/** Port of every API server. */
+export const apiPort = 6443;
+
+/** Members that must agree: more than half. */
+export function quorumOf(members: number): number {
+  return Math.floor(members / 2) + 1;
+}
+
+/** Members that may fail while the rest still has a quorum. */
+export function toleranceOf(members: number): number {
+  return members - quorumOf(members);
+}
+
+/** Bits of the network part of a host's own pod addresses: room for 254 pods. */
+export const hostSubnetPrefix = 24;
+
+/** Hosts in the order of their names: the order of keys in a file means nothing. */
+export function byName(settings: KubeadmSettings): [string, HostSettings][] {
+  return Object.entries(settings.hosts).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** How many hosts a pod subnet has room for. */
+export function slotsOf(whole: Subnet): number {
+  return whole.prefix > hostSubnetPrefix ? 0 : 2 ** (hostSubnetPrefix - whole.prefix);
+}
+
+/** A host's own pod addresses, chosen by the host's address and not by its place in a list, so that adding a host moves no other. */
+export function podSubnetOf(host: HostSettings, whole: Subnet): Subnet | undefined {
+  if (host.podSubnet !== undefined) return parseSubnet(host.podSubnet);
+  const address = parseAddress(host.address);
+  return address === undefined ? undefined : part(whole, hostSubnetPrefix, address % slotsOf(whole));
+}

@@ -1,0 +1,80 @@
+import type { PlannedHost } from "./control-plane.ts";
+import {
+  adminKubeconfig,
+  kubeletLines,
+  memberLines,
+  onlyRun,
+  pki,
+  resumedChecks,
+  sealCertificate,
+  sealKey,
+  type StepContext,
+} from "./host-steps.ts";
+import { hostFolder, initDocuments, joinDocument, toYaml } from "./kubeadm-config.ts";
+import { indent, lines, prelude, putFile } from "../shell.ts";
+
+/** On the first host: seals what another host needs to join, to the certificate on stdin. */
+export function ticketScript(host: PlannedHost): string {
+  const shared = "ca.crt ca.key sa.key sa.pub front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key";
+  return lines(
+    prelude,
+    `export KUBECONFIG=${adminKubeconfig}`,
+    `have=$(kubectl get node ${host.name} --ignore-not-found -o jsonpath='{.status.addresses[?(@.type=="InternalIP")].address}')`,
+    `[ -z "$have" ] || [ "$have" = ${host.address} ] || fail "quorum:controlPlane.hosts.${host.name}.address is ${host.address}, but that host is in the cluster at $have; set it back, or replace the host with 'npm run control-plane -- replace ${host.name}'"`,
+    `work=$(mktemp -d)`,
+    `trap 'rm -rf "$work"' EXIT`,
+    `mkdir "$work/ticket"`,
+    `cat > "$work/seal.crt"`,
+    `kubeadm kubeconfig user --config ${hostFolder}/init.yaml --client-name system:bootstrap:${host.name} --org system:bootstrappers:kubeadm:default-node-token > "$work/ticket/discovery.conf"`,
+    ...(host.role === "control-plane"
+      ? [`mkdir "$work/ticket/pki"`, `tar -C ${pki} -cf - ${shared} | tar -C "$work/ticket/pki" -xf -`]
+      : []),
+    `tar -C "$work/ticket" -czf "$work/ticket.tar" .`,
+    `openssl cms -encrypt -binary -aes256 -outform PEM -in "$work/ticket.tar" "$work/seal.crt"`,
+  );
+}
+
+/** On a further host: joins with the ticket on stdin, goes on with a join that was cut short, or takes changed settings. */
+export function joinScript({ settings, plan, mirror }: StepContext, host: PlannedHost): string {
+  const folder = `${hostFolder}/join`;
+  const config = `${hostFolder}/member.yaml`;
+  const member = host.role === "control-plane";
+  return lines(
+    prelude,
+    onlyRun(host),
+    putFile(`${hostFolder}/join.yaml`, "600", toYaml([joinDocument(settings, host)])),
+    ...(member ? [putFile(config, "600", toYaml(initDocuments(settings, plan, mirror, host)))] : []),
+    // Written into the step so that a change of the shared kubelet settings reaches this host too.
+    putFile(`${hostFolder}/kubelet-shared.yaml`, "644", toYaml([settings.kubelet])),
+    `if [ -e ${folder}.done ]; then`,
+    ...(member ? [indent(memberChange(host, config))] : []),
+    ...kubeletLines(host).map((line) => indent(line)),
+    `  exit 0`,
+    `fi`,
+    `cat > ${folder}/ticket.pem`,
+    `openssl cms -decrypt -inform PEM -in ${folder}/ticket.pem -inkey ${sealKey} -recip ${sealCertificate} -out ${folder}/ticket.tar || fail "the ticket of ${host.name} was sealed to another machine; the host was made anew since: replace it with 'npm run control-plane -- replace ${host.name}'"`,
+    `tar -C ${folder} -xzf ${folder}/ticket.tar`,
+    `if [ -d ${folder}/pki ]; then (cd ${folder}/pki && find . -type f) | while read -r file; do put "${pki}/$file" 600 < "${folder}/pki/$file"; done; fi`,
+    `resumed=`,
+    `if [ -e ${folder}.started ]; then`,
+    `  resumed=--ignore-preflight-errors=${resumedChecks}`,
+    // kubeadm refuses a name whose node is Ready; when our own run got that far, the kubelet has its credentials already.
+    `  if kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node ${host.name} >/dev/null 2>&1; then resumed="$resumed --skip-phases=kubelet-start,kubelet-wait-bootstrap"; fi`,
+    `fi`,
+    `: > ${folder}.started`,
+    `kubeadm join --config ${hostFolder}/join.yaml $resumed >&2 || fail "kubeadm join failed on ${host.name} (${host.address}); its words are above, and the next run goes on from here"`,
+    ...(member ? [`cp ${config} ${config}.applied`] : []),
+    `: > ${folder}.done`,
+    `rm -rf ${folder}`,
+  );
+}
+
+function memberChange(host: PlannedHost, config: string): string {
+  return lines(
+    `export KUBECONFIG=${adminKubeconfig}`,
+    `if ! cmp -s ${config} ${config}.applied; then`,
+    ...memberLines(host, config).map((line) => indent(line)),
+    `  cp ${config} ${config}.applied`,
+    `fi`,
+  );
+}

@@ -1,0 +1,112 @@
+import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
+import { adminKubeconfig, onlyRun } from "./host-steps.ts";
+import type { KubeadmSettings } from "./hosts.ts";
+import { factsOf } from "./init-step.ts";
+import { hostFolder } from "./kubeadm-config.ts";
+import { etcdClientPort, etcdFunctions, etcdPeerPort, type Operation } from "./operation.ts";
+import { list, type Problem } from "../problems.ts";
+import { indent, lines, prelude, putFile } from "../shell.ts";
+
+/** Why a host cannot be replaced as asked. */
+export function replaceProblems(plan: ControlPlanePlan, name: string): Problem[] {
+  const key = "quorum:controlPlane.hosts";
+  const names = plan.hosts.map((host) => host.name);
+  const host = plan.hosts.find((each) => each.name === name);
+  if (host === undefined)
+    return [{ key, text: `has no "${name}", but it must be one of ${list(names, "or")}; name one` }];
+  const others = plan.members.filter((member) => member !== name);
+  if (host.role === "control-plane" && others.length === 0) {
+    return [
+      {
+        key: `${key}.${name}`,
+        text: "is the only host with etcd, but another one must have the data to replace it from; run `npm run control-plane -- recover` with a snapshot",
+      },
+    ];
+  }
+  if (plan.first.name === name) {
+    return [
+      {
+        key: "quorum:controlPlane.firstHost",
+        text: `is "${name}", but the host that lets others in must live; set it to ${list(others, "or")}`,
+      },
+    ];
+  }
+  return [];
+}
+
+/**
+ * Takes a dead host out of etcd and of the cluster, so that a new machine of its name and address can join by `up`. The first
+ * host of the plan does it, for it lives; it takes over letting others in, whoever began the cluster.
+ */
+export function replaceOperation(settings: KubeadmSettings, plan: ControlPlanePlan, host: PlannedHost): Operation {
+  const { first } = plan;
+  const member = host.role === "control-plane";
+  return {
+    title: `${host.name} (${host.address}) is replaced by a new machine of its name and address`,
+    steps: [
+      {
+        host: first.name,
+        what: "lets further hosts in from now on, if another did so before",
+        script: leadScript(settings, plan),
+      },
+      ...(member
+        ? [
+            {
+              host: first.name,
+              what: `removes the dead member ${host.name} from etcd`,
+              script: removeScript(first, host),
+            },
+          ]
+        : []),
+      {
+        host: first.name,
+        what: `takes the node ${host.name} out of the cluster`,
+        script: lines(
+          prelude,
+          `kubectl --kubeconfig ${adminKubeconfig} delete node ${host.name} --ignore-not-found --timeout=60s >&2`,
+        ),
+      },
+    ],
+  };
+}
+
+/** A member that joined becomes the one that later steps take for the beginning of the cluster. */
+function leadScript(settings: KubeadmSettings, plan: ControlPlanePlan): string {
+  return lines(
+    prelude,
+    onlyRun(plan.first),
+    putFile(`${hostFolder}/facts`, "644", factsOf(settings, plan)),
+    `if [ ! -e ${hostFolder}/init.done ]; then`,
+    indent(
+      lines(
+        `[ -e ${hostFolder}/join.done ] || fail "${plan.first.name} is no member of the cluster, but firstHost must be one; set it to a host that joined"`,
+        `cp ${hostFolder}/member.yaml ${hostFolder}/init.yaml`,
+        `cp ${hostFolder}/member.yaml.applied ${hostFolder}/init.applied`,
+        `cp ${hostFolder}/facts ${hostFolder}/facts.applied`,
+        `: > ${hostFolder}/init.started`,
+        `: > ${hostFolder}/init.done`,
+      ),
+    ),
+    `fi`,
+  );
+}
+
+function removeScript(first: PlannedHost, dead: PlannedHost): string {
+  return lines(
+    prelude,
+    onlyRun(first),
+    etcdFunctions,
+    // A member that has not started yet has no name: its address tells it.
+    `id=$(members | grep -F "https://${dead.address}:${etcdPeerPort}" | cut -d, -f1 || true)`,
+    `if [ -n "$id" ]; then`,
+    `  if answers https://${dead.address}:${etcdClientPort}; then`,
+    `    standing`,
+    `    echo done`,
+    `    echo "etcd of ${dead.name} answers at ${dead.address}: there is nothing to replace; to change its machine, turn it off first" >&2`,
+    `    exit 0`,
+    `  fi`,
+    `  etcd_ctl member remove "$id" >&2 || fail "etcd would not remove ${dead.name}; with the quorum lost, run 'npm run control-plane -- recover'"`,
+    `fi`,
+    `standing`,
+  );
+}

@@ -1,0 +1,88 @@
+import { Jobs } from "../components/jobs/jobs.ts";
+import { routesOf } from "../components/plan/workload/ingress.ts";
+import { priorityClassName, priorityClassOf } from "../components/plan/platform/priorities.ts";
+import { podHosts } from "../components/plan/workload/spread.ts";
+import { volumeBackups } from "../components/plan/platform/volume-backup.ts";
+import { IngressController } from "../components/platform/ingress-controller.ts";
+import { VolumeBackup } from "../components/platform/volume-backup.ts";
+import { Ingresses } from "../components/workload/ingresses.ts";
+import { Workload } from "../components/workload/workload.ts";
+import type { StackContext } from "./context.ts";
+import type { Platform } from "./platform.ts";
+
+/** Services, how the outside reaches them, jobs, and backups of their volumes. */
+export function makeApplications(context: StackContext, platform: Platform): void {
+  const workloads = makeServices(context, platform);
+  makeIngress(context, platform);
+  const { config, provider, images, stack } = context;
+  const namespace = platform.nameOf("apps");
+  new Jobs(
+    "jobs",
+    {
+      jobs: config.jobs,
+      namespace,
+      services: config.services,
+      after: workloads,
+      image: images.of,
+      callImage: images.thirdParty("node"),
+      priorityClassName: config.platform === "owned" ? priorityClassName("batch") : undefined,
+    },
+    { provider },
+  );
+  if (config.backup === undefined) return;
+  new VolumeBackup(
+    "volume-backup",
+    {
+      ...config.backup,
+      namespace,
+      image: images.thirdParty("restic"),
+      stack,
+      backups: volumeBackups(config.services),
+      storageClassName: platform.storageClassName,
+    },
+    { provider },
+  );
+}
+
+function makeServices({ config, provider, images }: StackContext, platform: Platform): Map<string, Workload> {
+  const hosts = podHosts(config.controlPlane);
+  const workloads = Object.entries(config.services).map(([name, service]): [string, Workload] => {
+    const generated = Object.keys(service.secrets.generated).length > 0;
+    const workload = new Workload(
+      name,
+      {
+        ...service,
+        namespace: generated ? platform.withSecrets("apps") : platform.nameOf("apps"),
+        image: images.of(service.image),
+        priorityClassName: priorityClassOf(service.priority, config.platform),
+        storageClassName: platform.storageClassName,
+        retainVolumes: config.storage.retain,
+        hosts,
+      },
+      { provider },
+    );
+    return [name, workload];
+  });
+  return new Map(workloads);
+}
+
+function makeIngress({ config, provider, images }: StackContext, { nameOf }: Platform): void {
+  const { ingress, services } = config;
+  const controller =
+    ingress.controller === "traefik"
+      ? new IngressController(
+          "ingress-controller",
+          {
+            ...ingress,
+            namespace: nameOf("ingress"),
+            appsNamespace: nameOf("apps"),
+            image: images.thirdParty("traefik"),
+            gatewayApi: routesOf(services).length > 0,
+            priorityClassName: priorityClassOf("critical", config.platform),
+          },
+          { provider },
+        )
+      : undefined;
+  if (Object.values(services).some((service) => service.ingress !== undefined))
+    new Ingresses("ingress", { ...ingress, namespace: nameOf("apps"), services, controller }, { provider });
+}

@@ -1,0 +1,163 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { planControlPlane } from "../../../components/plan/control-plane/control-plane.ts";
+import type { KubeadmSettings } from "../../../components/plan/control-plane/hosts.ts";
+import {
+  discoveryFile,
+  initDocuments,
+  joinDocument,
+  toYaml,
+} from "../../../components/plan/control-plane/kubeadm-config.ts";
+import { binaryPath } from "../../../local/toolchain.ts";
+import { members, settings } from "./settings.ts";
+
+const documentsOf = (input: KubeadmSettings, mirror?: string) => initDocuments(input, planControlPlane(input), mirror);
+const ofKind = (input: KubeadmSettings, kind: string, mirror?: string) =>
+  documentsOf(input, mirror).find((document) => document["kind"] === kind)!;
+
+describe("kubeadm init's configuration", () => {
+  it("has every kind that one host needs", () => {
+    expect(documentsOf(settings({ certSans: ["k8s.example.com"] }))).toEqual([
+      {
+        apiVersion: "kubeadm.k8s.io/v1beta4",
+        kind: "InitConfiguration",
+        bootstrapTokens: [{ ttl: "1m0s" }],
+        localAPIEndpoint: { advertiseAddress: "192.0.2.11", bindPort: 6443 },
+        nodeRegistration: {
+          name: "a",
+          criSocket: "unix:///run/containerd/containerd.sock",
+          taints: [],
+          kubeletExtraArgs: [{ name: "node-ip", value: "192.0.2.11" }],
+          ignorePreflightErrors: [],
+        },
+        patches: { directory: "/etc/kubernetes/quorum/patches" },
+      },
+      {
+        apiVersion: "kubeadm.k8s.io/v1beta4",
+        kind: "ClusterConfiguration",
+        clusterName: "test",
+        kubernetesVersion: "v1.37.2",
+        controlPlaneEndpoint: "192.0.2.11:6443",
+        networking: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16" },
+        apiServer: { certSANs: ["127.0.0.1", "localhost", "k8s.example.com"] },
+        controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] },
+      },
+      { serverTLSBootstrap: true, apiVersion: "kubelet.config.k8s.io/v1beta1", kind: "KubeletConfiguration" },
+      { apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration" },
+    ]);
+  });
+
+  it("gives etcd the flags that differ from its defaults: quota in bytes, elections after ten heartbeats", () => {
+    const etcd = (quotaMiB: number, roundTripMillis: number) =>
+      ofKind(settings({ etcd: { events: "shared", quotaMiB, roundTripMillis } }), "ClusterConfiguration")["etcd"];
+    expect(etcd(2048, 100)).toBeUndefined();
+    expect(etcd(8192, 150)).toEqual({
+      local: {
+        extraArgs: [
+          { name: "quota-backend-bytes", value: "8589934592" },
+          { name: "heartbeat-interval", value: "150" },
+          { name: "election-timeout", value: "1500" },
+        ],
+      },
+    });
+  });
+
+  it("takes every image from the mirror, CoreDNS from the folder that it has upstream", () => {
+    expect(ofKind(settings(), "ClusterConfiguration", "localhost:5000")).toMatchObject({
+      imageRepository: "localhost:5000",
+      dns: { imageRepository: "localhost:5000/coredns" },
+    });
+  });
+
+  it("leaves node ranges to another network plugin", () => {
+    const network = { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "none" as const };
+    expect(ofKind(settings({ network }), "ClusterConfiguration")).not.toHaveProperty("controllerManager");
+  });
+
+  it("takes the user's kubelet and kube-proxy settings, but no other kind", () => {
+    const input = settings({ kubelet: { maxPods: 50, kind: "Other" }, kubeProxy: { mode: "nftables", kind: "Other" } });
+    expect(ofKind(input, "KubeletConfiguration")).toMatchObject({ maxPods: 50, serverTLSBootstrap: true });
+    expect(ofKind(input, "KubeProxyConfiguration")).toMatchObject({ mode: "nftables" });
+  });
+
+  it("does not change when a host joins, so that nothing runs again on the others", () => {
+    const three = members(3);
+    const more = members(3, { hosts: { ...three.hosts, w: { address: "192.0.2.99", role: "worker" } } });
+    const fixed = (input: KubeadmSettings) =>
+      toYaml(documentsOf({ ...input, hosts: { ...input.hosts, h0: { ...input.hosts["h0"]!, schedulable: true } } }));
+    expect(fixed(more)).toBe(fixed(three));
+  });
+});
+
+describe("kubeadm join's configuration", () => {
+  const plan = planControlPlane(
+    members(3, { hosts: { ...members(3).hosts, w: { address: "192.0.2.99", role: "worker" } } }),
+  );
+
+  it("makes a member of a control-plane host", () => {
+    expect(joinDocument(settings(), plan.hosts[1]!)).toMatchObject({
+      controlPlane: { localAPIEndpoint: { advertiseAddress: "192.0.2.2", bindPort: 6443 } },
+      nodeRegistration: {
+        name: "h1",
+        taints: [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }],
+      },
+    });
+  });
+
+  it("makes no member of a worker", () => {
+    const document = joinDocument(settings(), plan.hosts[3]!);
+    expect(document).not.toHaveProperty("controlPlane");
+    expect(document).toMatchObject({
+      discovery: { file: { kubeConfigPath: discoveryFile } },
+      nodeRegistration: { taints: [] },
+    });
+  });
+});
+
+it("is YAML that says what was put in", () => {
+  const documents = documentsOf(settings({ kubelet: { note: "a: b\n---\n'c'" } }));
+  expect(parseAllDocuments(toYaml(documents)).map((document) => document.toJS() as unknown)).toEqual(documents);
+});
+
+// Left out until the local run has built this part: building it takes minutes, and unit tests take seconds.
+const kubeadm = binaryPath("kubernetes", "kubeadm");
+
+describe.skipIf(!existsSync(kubeadm))("kubeadm itself", () => {
+  const validate = (text: string) => {
+    const folder = mkdtempSync(join(tmpdir(), "kubeadm-"));
+    try {
+      // Discovery by file is accepted only where the file is there.
+      writeFileSync(join(folder, "discovery.conf"), "");
+      writeFileSync(join(folder, "config.yaml"), text.replace(discoveryFile, join(folder, "discovery.conf")));
+      execFileSync(kubeadm, ["config", "validate", "--config", join(folder, "config.yaml")], { stdio: "pipe" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  it.each<[string, KubeadmSettings, string?]>([
+    ["one host", settings()],
+    ["one host behind a mirror", settings(), "localhost:5000"],
+    ["three hosts", members(3)],
+    [
+      "three hosts and a worker",
+      members(3, { hosts: { ...members(3).hosts, w: { address: "192.0.2.99", role: "worker" } } }),
+    ],
+    [
+      "kubelet and kube-proxy settings",
+      settings({ kubelet: { maxPods: 50 }, kubeProxy: { conntrack: { maxPerCore: 0 } } }),
+    ],
+  ])("accepts the configuration of %s", (_, input, mirror) => {
+    const plan = planControlPlane(input);
+    validate(toYaml(initDocuments(input, plan, mirror)));
+    for (const host of plan.hosts.slice(1)) validate(toYaml([joinDocument(input, host)]));
+  });
+
+  it("refuses a field that it does not know", () => {
+    expect(() => validate(toYaml([{ ...documentsOf(settings())[0], nonsense: 1 }]))).toThrow(/nonsense/);
+  });
+});
