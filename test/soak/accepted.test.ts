@@ -1,6 +1,12 @@
 import { test } from "vitest";
-import { expectAccepted } from "../cluster/random-configs.ts";
+import { expectAccepted, expectMutatedAccepted } from "../cluster/random-configs.ts";
 
-test("200 valid configurations, drawn at random, are accepted by the API server", async () => {
-  await expectAccepted(200, `soak-${Date.now().toString(36).slice(-5)}`);
+const run = Date.now().toString(36).slice(-5);
+
+test("100 valid configurations, drawn at random, are accepted by the API server", async () => {
+  await expectAccepted(100, `soak-${run}`);
+});
+
+test("200 mutated configurations that are taken are accepted by the API server", async () => {
+  await expectMutatedAccepted(200, `mutated-${run}`);
 });
