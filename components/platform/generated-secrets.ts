@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type GeneratedSecret, generatedLabel, generatorName } from "../plan/platform/generated-secrets.ts";
 import { contentHash } from "../plan/hash.ts";
-import { restrictedContainer, restrictedPod } from "./restricted.ts";
+import { apiProgramPod } from "./api-program-pod.ts";
 
 export interface GeneratedSecretsArgs {
   readonly namespace: pulumi.Input<string>;
@@ -60,7 +60,14 @@ export class GeneratedSecrets extends pulumi.ComponentResource {
           activeDeadlineSeconds: deadlineSeconds,
           template: {
             metadata: { labels: selector },
-            spec: podSpec(args.image, plan, account.metadata.name, program.metadata.name),
+            spec: apiProgramPod({
+              name: generatorName,
+              image: args.image,
+              file: "generate-secrets.mjs",
+              program: program.metadata.name,
+              account: account.metadata.name,
+              env: [{ name: "PLAN", value: plan }],
+            }),
           },
         },
       },
@@ -100,38 +107,4 @@ export class GeneratedSecrets extends pulumi.ComponentResource {
       { parent: this },
     );
   }
-}
-
-function podSpec(
-  image: string,
-  plan: pulumi.Output<string>,
-  account: pulumi.Output<string>,
-  program: pulumi.Output<string>,
-): k8s.types.input.core.v1.PodSpec {
-  return {
-    restartPolicy: "Never",
-    serviceAccountName: account,
-    automountServiceAccountToken: true,
-    enableServiceLinks: false,
-    securityContext: restrictedPod(),
-    containers: [
-      {
-        name: generatorName,
-        image,
-        imagePullPolicy: "IfNotPresent",
-        command: ["node", "/program/generate-secrets.mjs"],
-        env: [
-          { name: "PLAN", value: plan },
-          { name: "NODE_EXTRA_CA_CERTS", value: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" },
-        ],
-        resources: {
-          requests: { cpu: "50m", memory: "64Mi", "ephemeral-storage": "16Mi" },
-          limits: { cpu: "1", memory: "128Mi", "ephemeral-storage": "64Mi" },
-        },
-        securityContext: restrictedContainer,
-        volumeMounts: [{ name: "program", mountPath: "/program", readOnly: true }],
-      },
-    ],
-    volumes: [{ name: "program", configMap: { name: program } }],
-  };
 }

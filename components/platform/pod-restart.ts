@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { restrictedContainer, restrictedPod } from "./restricted.ts";
+import { apiProgramPod } from "./api-program-pod.ts";
 
 export interface PodRestartArgs {
   readonly namespace: pulumi.Input<string>;
@@ -74,7 +74,18 @@ export class PodRestart extends pulumi.ComponentResource {
               activeDeadlineSeconds: timeoutSeconds + 60,
               template: {
                 metadata: { labels },
-                spec: podSpec(args, account.metadata.name, program.metadata.name),
+                spec: apiProgramPod({
+                  name: "restart",
+                  image: args.image,
+                  file: "restart-pod.mjs",
+                  program: program.metadata.name,
+                  account: account.metadata.name,
+                  env: [
+                    { name: "POD", value: args.pod },
+                    { name: "NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+                    { name: "TIMEOUT_SECONDS", value: String(timeoutSeconds) },
+                  ],
+                }),
               },
             },
           },
@@ -84,39 +95,4 @@ export class PodRestart extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-function podSpec(
-  args: PodRestartArgs,
-  account: pulumi.Output<string>,
-  program: pulumi.Output<string>,
-): k8s.types.input.core.v1.PodSpec {
-  return {
-    restartPolicy: "Never",
-    serviceAccountName: account,
-    automountServiceAccountToken: true,
-    enableServiceLinks: false,
-    securityContext: restrictedPod(),
-    containers: [
-      {
-        name: "restart",
-        image: args.image,
-        imagePullPolicy: "IfNotPresent",
-        command: ["node", "/program/restart-pod.mjs"],
-        env: [
-          { name: "POD", value: args.pod },
-          { name: "NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
-          { name: "TIMEOUT_SECONDS", value: String(timeoutSeconds) },
-          { name: "NODE_EXTRA_CA_CERTS", value: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" },
-        ],
-        resources: {
-          requests: { cpu: "50m", memory: "64Mi", "ephemeral-storage": "16Mi" },
-          limits: { cpu: "1", memory: "128Mi", "ephemeral-storage": "64Mi" },
-        },
-        securityContext: restrictedContainer,
-        volumeMounts: [{ name: "program", mountPath: "/program", readOnly: true }],
-      },
-    ],
-    volumes: [{ name: "program", configMap: { name: program } }],
-  };
 }
