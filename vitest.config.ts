@@ -58,7 +58,15 @@ export default defineConfig({
         },
       },
       { test: { name: "end", include: takeAway, ...onCluster } },
-      { test: { name: "soak", include: ["test/soak/**/*.test.ts"], ...onCluster, testTimeout: 1_800_000 } },
+      {
+        test: {
+          name: "soak",
+          include: ["test/soak/**/*.test.ts"],
+          ...onCluster,
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
+        },
+      },
     ],
   },
 });

@@ -41,7 +41,7 @@ function gateway(): string {
 }
 
 /** Debian's, installed when it is first needed: nothing but this story needs it. */
-async function rclone(): Promise<string> {
+export async function rclone(): Promise<string> {
   const found = findProgram("rclone");
   if (found !== undefined) return found;
   const env = { DEBIAN_FRONTEND: "noninteractive" };

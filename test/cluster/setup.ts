@@ -1,7 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { madeHosts, hostState } from "../../local/hosts.ts";
+import { ensureImages } from "../../local/images.ts";
 import { ensurePart } from "../../local/toolchain.ts";
+import { kubernetesVersions, schemaLocation } from "../conformance/schemas.ts";
 import { quorum, startRecord, type StartRecord } from "./quorum.ts";
+import { rclone } from "./restic-server.ts";
 
 /** Set for the projects of a run that has brought stack dev up already. */
 export const broughtUp = "QUORUM_TEST_BROUGHT_UP";
@@ -12,8 +15,15 @@ export async function bringUp(): Promise<void> {
   const started = await quorum(["start"], {}, (text) => process.stderr.write(text));
   writeFileSync(startRecord, JSON.stringify({ started, wasRunning } satisfies StartRecord));
   if (started.code !== 0) throw new Error(`npm start ended with ${started.code}\n${started.stdout}\n${started.stderr}`);
-  // No story needs it: it is what the unit tests, which come last, check the policies with.
-  await ensurePart("cyclonus", (line) => process.stderr.write(`${line}\n`));
+  await prepare((line) => process.stderr.write(`${line}\n`));
+}
+
+/** What the stories and the checks need besides, made before any of them runs: a first build takes longer than a test may. */
+async function prepare(log: (line: string) => void): Promise<void> {
+  for (const part of ["kubeconform", "kube-score", "cyclonus"] as const) await ensurePart(part, log);
+  for (const version of kubernetesVersions) await schemaLocation(version);
+  await ensureImages(["restic", "perl", "node"], log);
+  await rclone();
 }
 
 /** Where vitest runs a project by itself, nobody has brought the stack up before it. */
