@@ -77,13 +77,16 @@ async function chooseStack(run: OnStack, onStack: OnStack, stack: string, projec
 async function upWith(onStack: OnStack, settings: PulumiSettings): Promise<Readonly<Record<string, unknown>>> {
   const state = await readState(onStack);
   const takesOver = state.isEmpty ? await importFromCluster(onStack, settings) : await hasInventory(state, settings);
-  const refresh = takesOver && !state.isEmpty ? ["--refresh"] : [];
+  const refresh = (takesOver && !state.isEmpty) || state.isInterrupted ? ["--refresh"] : [];
   const goBack = await rememberGood(state, settings);
   const up = await onStack(["up", "--yes", "--skip-preview", ...refresh], {
     inherit: true,
     env: takesOver ? adopt : {},
   });
-  expectSuccess("up", up, up.code === 0 ? "" : await goBack());
+  // Asked after a success too: the provider takes a Deployment for ready whose number of pods changed with its template.
+  const spoilt = await goBack();
+  expectSuccess("up", up, spoilt);
+  if (spoilt !== "") throw new Error(spoilt);
   const access = keepKubeconfig(await readState(onStack), settings);
   if (takesOver && access !== undefined) await forgetInventory(access, settings);
   const outputs = await onStack(["stack", "output", "--json"]);

@@ -10,18 +10,23 @@ interface StateResource {
 /** What the engine needs of the CLI's state of a stack. */
 export interface PulumiState {
   readonly isEmpty: boolean;
+  /** The last run was ended before it saw the end of a change: what the state says of that resource may be wrong. */
+  readonly isInterrupted: boolean;
   readonly kubeconfig: string | undefined;
   readonly context: string | undefined;
 }
 
 export function readPulumiState(exported: string): PulumiState {
-  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: StateResource[] | null } };
+  const { deployment } = JSON.parse(exported) as {
+    deployment?: { resources?: StateResource[] | null; pending_operations?: unknown[] | null };
+  };
   const resources = deployment?.resources ?? [];
   const provider = resources.find(
     ({ type, urn }) => type === "pulumi:providers:kubernetes" && !urn.includes("::default"),
   );
   return {
     isEmpty: resources.every(({ type }) => type === "pulumi:pulumi:Stack"),
+    isInterrupted: (deployment?.pending_operations ?? []).length > 0,
     kubeconfig: plainText(provider?.inputs?.["kubeconfig"]),
     context: plainText(provider?.inputs?.["context"]),
   };

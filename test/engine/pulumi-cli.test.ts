@@ -93,17 +93,30 @@ describe("the CLI's state", () => {
   const exported = (...resources: object[]) => JSON.stringify({ version: 3, deployment: { resources } });
 
   test.each([
-    ["nothing", JSON.stringify({ deployment: {} }), { isEmpty: true, kubeconfig: undefined, context: undefined }],
-    ["the stack alone", exported(stackResource), { isEmpty: true, kubeconfig: undefined, context: undefined }],
+    [
+      "nothing",
+      JSON.stringify({ deployment: {} }),
+      { isEmpty: true, isInterrupted: false, kubeconfig: undefined, context: undefined },
+    ],
+    [
+      "the stack alone",
+      exported(stackResource),
+      { isEmpty: true, isInterrupted: false, kubeconfig: undefined, context: undefined },
+    ],
     [
       "a secret kubeconfig",
       exported(stackResource, provider({ kubeconfig: { ...sig, plaintext: '"the kubeconfig"' } })),
-      { isEmpty: false, kubeconfig: "the kubeconfig", context: undefined },
+      { isEmpty: false, isInterrupted: false, kubeconfig: "the kubeconfig", context: undefined },
     ],
     [
       "a context",
       exported(stackResource, provider({ context: "kind", kubeconfig: "" })),
-      { isEmpty: false, kubeconfig: undefined, context: "kind" },
+      { isEmpty: false, isInterrupted: false, kubeconfig: undefined, context: "kind" },
+    ],
+    [
+      "a run that was ended",
+      JSON.stringify({ deployment: { resources: [provider({ context: "kind" })], pending_operations: [{}] } }),
+      { isEmpty: false, isInterrupted: true, kubeconfig: undefined, context: "kind" },
     ],
   ])("with %s", (_title, text, expected) => expect(readPulumiState(text)).toEqual(expected));
 });
