@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
+import { fromHome } from "./config/home-path.ts";
 import { type Config, parseConfig, parseValue } from "./config/parse.ts";
 
 export { type Config, imageCatalog, parseConfig } from "./config/parse.ts";
@@ -137,7 +137,7 @@ function controlPlaneArgs({ controlPlane, images }: Config): ControlPlaneArgs {
 function sshPrivateKey({ ssh, local }: Extract<Config["controlPlane"], { mode: "kubeadm" }>): pulumi.Output<string> {
   if (ssh.privateKey !== undefined) return pulumi.secret(ssh.privateKey);
   const key = "quorum:controlPlane.ssh.privateKeyFile";
-  const file = resolve((ssh.privateKeyFile ?? "").replace(/^~(?=\/)/, homedir()));
+  const file = resolve(fromHome(ssh.privateKeyFile ?? ""));
   if (existsSync(file)) return pulumi.secret(readFileSync(file, "utf8"));
   // A preview or a render uses no key, and the key of local hosts does not exist before they do.
   if (pulumi.runtime.isDryRun()) return pulumi.secret(`unset:${key}`);

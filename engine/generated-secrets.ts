@@ -3,6 +3,7 @@ import { generatedLabel, type GeneratedSecretSettings } from "../components/plan
 import { didYouMean, list } from "../components/plan/problems.ts";
 import type { KubectlCall } from "./direct/kubectl.ts";
 import type { KubeObject } from "./direct/objects.ts";
+import { getMany } from "./direct/read-objects.ts";
 import { readinessOf } from "./direct/readiness.ts";
 import { pause } from "./process.ts";
 
@@ -107,9 +108,8 @@ async function orphans({ kubectl, stack, secrets, namespaces }: SecretRun): Prom
 }
 
 async function usersOf(kubectl: SecretCluster, namespace: string, secret: string): Promise<KubeObject[]> {
-  const answer = await kubectl.call(["get", "deployments,statefulsets,daemonsets", "-n", namespace, "-o", "json"]);
-  const { items } = JSON.parse(answer) as { items: KubeObject[] };
-  return items.filter((each) => usesSecret(templateOf(each), secret));
+  const workloads = await getMany(kubectl, "deployments,statefulsets,daemonsets", namespace);
+  return workloads.filter((each) => usesSecret(templateOf(each), secret));
 }
 
 function templateOf(object: KubeObject): unknown {

@@ -4,7 +4,8 @@ import { nextRuns, showRun } from "../components/plan/jobs/schedule.ts";
 import type { Config } from "../config/parse.ts";
 import type { Kubectl } from "./direct/kubectl.ts";
 import type { KubeObject } from "./direct/objects.ts";
-import { conditionsOf, getMany, getOne, waitForJob } from "./volume-jobs.ts";
+import { getMany, getOne } from "./direct/read-objects.ts";
+import { conditionsOf, waitForJob } from "./job-end.ts";
 
 /** What a command about jobs works with. */
 export interface JobRun {

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { standingOf } from "../components/plan/control-plane/member-change.ts";
 import type { Operation } from "../components/plan/control-plane/operation.ts";
+import { fromHome } from "../config/home-path.ts";
 import type { Config } from "../config/parse.ts";
 import { type HostAddress, HostUnreachable, Ssh } from "./direct/ssh.ts";
 import type { Workspace } from "./files.ts";
@@ -79,7 +79,7 @@ function addressOf({ hosts, ssh }: Kubeadm, name: string): HostAddress {
 
 function privateKeyOf({ privateKey, privateKeyFile }: Kubeadm["ssh"]): string {
   if (privateKey !== undefined) return privateKey;
-  const file = resolve((privateKeyFile ?? "").replace(/^~(?=\/)/, homedir()));
+  const file = resolve(fromHome(privateKeyFile ?? ""));
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {

@@ -1,5 +1,5 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { fromHome } from "../config/home-path.ts";
 import type { Config } from "../config/parse.ts";
 import { toolPath } from "../local/tools.ts";
 import { stackOptions } from "./commands/common.ts";
@@ -22,5 +22,5 @@ export async function openStackCluster(options: Options): Promise<{ config: Conf
 function accessOf({ controlPlane }: Config, stack: string): ClusterAccess {
   if (controlPlane.mode === "kubeadm") return { kubeconfig: kubeconfigFile(workspace, stack) };
   const { context, kubeconfig } = controlPlane;
-  return { context, kubeconfig: kubeconfig?.replace(/^~(?=\/)/, homedir()) };
+  return { context, kubeconfig: kubeconfig && fromHome(kubeconfig) };
 }

@@ -1,6 +1,4 @@
-import type { Kubectl } from "./direct/kubectl.ts";
 import type { KubeObject } from "./direct/objects.ts";
-import { pause } from "./process.ts";
 
 /** What a Job made from a backup's CronJob is to do. */
 export interface VolumeJobRequest {
@@ -11,13 +9,6 @@ export interface VolumeJobRequest {
   readonly overwrite?: boolean | undefined;
   /** Claim to restore into. @default the one that is backed up */
   readonly into?: string | undefined;
-}
-
-export interface JobEnd {
-  readonly succeeded: boolean;
-  /** Of its last pod; undefined where it had none. */
-  readonly exitCode: number | undefined;
-  readonly log: string;
 }
 
 interface PodSpec {
@@ -114,87 +105,4 @@ function withVolume(spec: PodSpec, mode: VolumeJobRequest["mode"], into: string 
     ),
   }));
   return { ...rest, containers, volumes };
-}
-
-export interface WaitOptions {
-  readonly timeoutSeconds: number;
-}
-
-/** A Job's end and the log of its last pod. @throws when it does not end in time: it goes on then */
-export async function waitForJob(kubectl: Kubectl, job: KubeObject, { timeoutSeconds }: WaitOptions): Promise<JobEnd> {
-  const { name, namespace = "default" } = job.metadata;
-  const ends = performance.now() + timeoutSeconds * 1000;
-  for (;;) {
-    const present = await getOne(kubectl, "job", namespace, name);
-    if (present === undefined)
-      throw new Error(`Job ${namespace}/${name} is gone: somebody took it away; run the command again`);
-    const conditions = conditionsOf(present);
-    const succeeded = conditions.includes("Complete");
-    if (succeeded || conditions.includes("Failed")) return { succeeded, ...(await lastPod(kubectl, namespace, name)) };
-    if (performance.now() > ends) {
-      throw new Error(
-        `Job ${namespace}/${name} has not ended after ${timeoutSeconds} s${await whyPending(kubectl, namespace, name)}; it goes on: run the command again to wait for it, with --timeout SECONDS for longer`,
-      );
-    }
-    await pause(500);
-  }
-}
-
-export async function getOne(
-  kubectl: Kubectl,
-  kind: string,
-  namespace: string,
-  name: string,
-): Promise<KubeObject | undefined> {
-  const text = await kubectl.call(["get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "json"]);
-  return text.trim() === "" ? undefined : (JSON.parse(text) as KubeObject);
-}
-
-export async function getMany(
-  kubectl: Kubectl,
-  kind: string,
-  namespace: string,
-  selector?: string,
-): Promise<KubeObject[]> {
-  const chosen = selector === undefined ? [] : ["-l", selector];
-  const text = await kubectl.call(["get", kind, "-n", namespace, ...chosen, "-o", "json"]);
-  return (JSON.parse(text) as { items: KubeObject[] }).items;
-}
-
-/** Conditions of an object that are true. */
-export function conditionsOf(object: KubeObject): string[] {
-  const { conditions = [] } = (object["status"] ?? {}) as { conditions?: { type: string; status: string }[] };
-  return conditions.filter(({ status }) => status === "True").map(({ type }) => type);
-}
-
-const podsOf = (job: string) => `batch.kubernetes.io/job-name=${job}`;
-
-async function lastPod(kubectl: Kubectl, namespace: string, job: string): Promise<Omit<JobEnd, "succeeded">> {
-  const pods = await getMany(kubectl, "pods", namespace, podsOf(job));
-  const created = (pod: KubeObject) => String(pod.metadata["creationTimestamp"]);
-  const last = pods.sort((a, b) => (created(a) < created(b) ? -1 : 1)).at(-1);
-  if (last === undefined) return { exitCode: undefined, log: "" };
-  const { containerStatuses = [] } = last["status"] as {
-    containerStatuses?: { state: { terminated?: { exitCode: number } } }[];
-  };
-  const log = await kubectl.call(["logs", last.metadata.name, "-n", namespace]).catch(() => "");
-  return { exitCode: containerStatuses[0]?.state.terminated?.exitCode, log };
-}
-
-/** What keeps a Job's pod from starting, as the scheduler and the kubelet say it. */
-async function whyPending(kubectl: Kubectl, namespace: string, job: string): Promise<string> {
-  const [pod] = await getMany(kubectl, "pods", namespace, podsOf(job)).catch(() => []);
-  if (pod === undefined) return " (it has no pod: kubectl describe job says why)";
-  const {
-    phase,
-    conditions = [],
-    containerStatuses = [],
-  } = pod["status"] as {
-    phase: string;
-    conditions?: { message?: string }[];
-    containerStatuses?: { state: { waiting?: { reason?: string; message?: string } } }[];
-  };
-  const waiting = containerStatuses[0]?.state.waiting;
-  const reason = waiting?.message ?? waiting?.reason ?? conditions.find(({ message }) => message)?.message;
-  return ` (its pod is ${phase}${reason === undefined ? "" : `: ${reason}`})`;
 }

@@ -7,7 +7,9 @@ import { say } from "./commands/common.ts";
 import { Lease } from "./direct/lease.ts";
 import type { KubeObject } from "./direct/objects.ts";
 import { pause } from "./process.ts";
-import { conditionsOf, getMany, getOne, requestOf, requestText, volumeJob, waitForJob } from "./volume-jobs.ts";
+import { getMany, getOne } from "./direct/read-objects.ts";
+import { conditionsOf, waitForJob } from "./job-end.ts";
+import { requestOf, requestText, volumeJob } from "./volume-jobs.ts";
 
 export interface RestoreRequest {
   readonly snapshot: string;

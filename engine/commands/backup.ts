@@ -5,7 +5,9 @@ import type { Kubectl } from "../direct/kubectl.ts";
 import type { KubeObject } from "../direct/objects.ts";
 import { type Options, readOptions } from "../options.ts";
 import { openStackCluster } from "../stack-cluster.ts";
-import { getOne, volumeJob, type VolumeJobRequest, waitForJob } from "../volume-jobs.ts";
+import { getOne } from "../direct/read-objects.ts";
+import { waitForJob } from "../job-end.ts";
+import { volumeJob, type VolumeJobRequest } from "../volume-jobs.ts";
 import { restoreVolumes } from "../volume-restore.ts";
 import { say } from "./common.ts";
 

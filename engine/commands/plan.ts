@@ -19,10 +19,9 @@ export async function plan(argv: string[]): Promise<number> {
   const { stack, configFile, json, base, dead } = options;
   if (base === undefined && dead.length > 0)
     throw new Error("--dead means nothing without --base; give the revision whose plan the hosts were lost from");
-  const planned = planOf(options, configFile);
-  if (planned === undefined) {
-    const { controlPlane } = loadStack(stack, { configFile });
-    const context = controlPlane.mode === "existing" ? controlPlane.context : "";
+  const { controlPlane } = loadStack(stack, { configFile });
+  if (controlPlane.mode === "existing") {
+    const { context } = controlPlane;
     say(
       json
         ? JSON.stringify({ mode: "existing", context })
@@ -30,6 +29,7 @@ export async function plan(argv: string[]): Promise<number> {
     );
     return 0;
   }
+  const planned = planControlPlane(controlPlane);
   const format = options.markdown ? "markdown" : "text";
   if (base === undefined) {
     say(json ? JSON.stringify(planned, null, 2) : formatPlan(planned, format).trimEnd());
@@ -46,11 +46,6 @@ export async function plan(argv: string[]): Promise<number> {
   return 0;
 }
 
-function planOf({ stack }: Options, configFile: string | undefined): ControlPlanePlan | undefined {
-  const { controlPlane } = loadStack(stack, { configFile });
-  return controlPlane.mode === "existing" ? undefined : planControlPlane(controlPlane);
-}
-
 /** The plan of the stack's file as a Git revision has it. */
 async function planAt(base: string, options: Options): Promise<ControlPlanePlan | undefined> {
   const file = `Pulumi.${options.stack}.yaml`;
@@ -60,7 +55,8 @@ async function planAt(base: string, options: Options): Promise<ControlPlanePlan 
   try {
     const copy = join(folder, file);
     writeFileSync(copy, stdout);
-    return planOf(options, copy);
+    const { controlPlane } = loadStack(options.stack, { configFile: copy });
+    return controlPlane.mode === "existing" ? undefined : planControlPlane(controlPlane);
   } finally {
     rmSync(folder, { recursive: true });
   }

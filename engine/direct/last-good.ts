@@ -1,5 +1,6 @@
 import type { Kubectl } from "./kubectl.ts";
 import { identityOf, keyOf, type KubeObject, type ObjectIdentity } from "./objects.ts";
+import { getMany } from "./read-objects.ts";
 import { readinessOf } from "./readiness.ts";
 import { readyContainers } from "./stuck-pods.ts";
 
@@ -69,34 +70,17 @@ export function referredFiles(template: Template, namespace: string | undefined)
   const all = [...initContainers, ...containers];
   const variables = all.flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom ?? []));
   const whole = all.flatMap(({ envFrom = [] }) => envFrom);
-  const named = (kind: string, references: readonly (Reference | undefined)[]) =>
-    references.flatMap((reference) => reference?.name ?? reference?.secretName ?? []).map((name) => ({ kind, name }));
-  return [
-    ...named(
-      "ConfigMap",
-      sources.map(({ configMap }) => configMap),
-    ),
-    ...named(
-      "ConfigMap",
-      variables.map(({ configMapKeyRef }) => configMapKeyRef),
-    ),
-    ...named(
-      "ConfigMap",
-      whole.map(({ configMapRef }) => configMapRef),
-    ),
-    ...named(
-      "Secret",
-      sources.map(({ secret }) => secret),
-    ),
-    ...named(
-      "Secret",
-      variables.map(({ secretKeyRef }) => secretKeyRef),
-    ),
-    ...named(
-      "Secret",
-      whole.map(({ secretRef }) => secretRef),
-    ),
-  ].map(({ kind, name }) => ({ apiVersion: "v1", kind, namespace, name }));
+  const referred = [
+    ...sources.map(({ configMap, secret }) => ({ ConfigMap: configMap, Secret: secret })),
+    ...variables.map(({ configMapKeyRef, secretKeyRef }) => ({ ConfigMap: configMapKeyRef, Secret: secretKeyRef })),
+    ...whole.map(({ configMapRef, secretRef }) => ({ ConfigMap: configMapRef, Secret: secretRef })),
+  ];
+  return (["ConfigMap", "Secret"] as const).flatMap((kind) =>
+    referred.flatMap(({ [kind]: reference }) => {
+      const name = reference?.name ?? reference?.secretName;
+      return name === undefined ? [] : [{ apiVersion: "v1", kind, namespace, name }];
+    }),
+  );
 }
 
 /**
@@ -106,11 +90,10 @@ export function referredFiles(template: Template, namespace: string | undefined)
 export async function servingTemplate(kubectl: Kubectl, workload: KubeObject): Promise<Template | undefined> {
   const namespace = workload.metadata.namespace ?? "default";
   const owned = async (kind: string) => {
-    const { items } = JSON.parse(await kubectl.call(["get", kind, "-n", namespace, "-o", "json"])) as {
-      items: KubeObject[];
-    };
     const isOwner = ({ uid }: { uid?: string }) => uid === workload.metadata["uid"];
-    return items.filter(({ metadata }) => ((metadata["ownerReferences"] ?? []) as { uid?: string }[]).some(isOwner));
+    return (await getMany(kubectl, kind, namespace)).filter(({ metadata }) =>
+      ((metadata["ownerReferences"] ?? []) as { uid?: string }[]).some(isOwner),
+    );
   };
   return workload.kind === "Deployment"
     ? servingReplicaSet(await owned("replicasets"))

@@ -2,7 +2,7 @@ import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import { adminKubeconfig, nodeSeconds, onlyRun, pki, servingLines } from "./host-steps.ts";
 import { apiPort } from "./hosts.ts";
 import { hostFolder } from "./kubeadm-config.ts";
-import { etcdFunctions, type Operation } from "./operation.ts";
+import { etcdClientPort, etcdFunctions, type Operation } from "./operation.ts";
 import { lines, prelude } from "../shell.ts";
 
 const manifests = "/etc/kubernetes/manifests";
@@ -62,8 +62,8 @@ function renewScript(plan: ControlPlanePlan, host: PlannedHost): string {
     `  kubeadm kubeconfig user --config ${config} --org system:nodes --client-name system:node:${host.name} | put /etc/kubernetes/kubelet.conf 600`,
     `  systemctl restart kubelet`,
     `fi`,
-    `restart etcd 2379`,
-    `well() { answers https://127.0.0.1:2379; }`,
+    `restart etcd ${etcdClientPort}`,
+    `well() { answers https://127.0.0.1:${etcdClientPort}; }`,
     `wait_for ${nodeSeconds} well || fail "etcd of ${host.name} is not healthy with its new certificates; look at its log on ${host.address}"`,
     `restart kube-apiserver ${apiPort}`,
     `ready() { kubectl --kubeconfig ${adminKubeconfig} --server https://${host.address}:${apiPort} get --raw /readyz >/dev/null 2>&1; }`,

@@ -1,5 +1,6 @@
 import type { ControlPlanePlan } from "./control-plane.ts";
 import { apiPort } from "./hosts.ts";
+import { etcdClientPort, etcdPeerPort } from "./operation.ts";
 
 /** One row of the firewall's table. */
 export interface OpenPort {
@@ -40,8 +41,8 @@ export function openPorts(plan: Pick<ControlPlanePlan, "placements" | "endpoint"
   const nodes = where(({ apiServers, takesPods }) => apiServers > 0 || takesPods);
   const rows: OpenPort[] = [
     { port: String(apiPort), protocol: "TCP", on: apis, from: "all hosts, people, balancer", what: "Kubernetes API" },
-    { port: "2379", protocol: "TCP", on: etcd, from: apis, what: "etcd clients" },
-    { port: "2380", protocol: "TCP", on: etcd, from: etcd, what: "etcd peers" },
+    { port: String(etcdClientPort), protocol: "TCP", on: etcd, from: apis, what: "etcd clients" },
+    { port: String(etcdPeerPort), protocol: "TCP", on: etcd, from: etcd, what: "etcd peers" },
     { port: "10250", protocol: "TCP", on: nodes, from: `${apis}, metrics-server`, what: "kubelet" },
     { port: "10257, 10259", protocol: "TCP", on: apis, from: "Prometheus", what: "controller manager, scheduler" },
     { port: "30000-32767", protocol: "TCP", on: nodes, from: "balancers", what: "NodePort Services" },
