@@ -7,6 +7,8 @@ export interface ClusterNetwork {
   readonly inside: readonly string[];
   /** Addresses of the API servers. Empty where they are not known. */
   readonly apiServers: readonly string[];
+  /** Addresses of all hosts. Empty where they are not known. */
+  readonly nodes: readonly string[];
   /** Ports that the API servers may have. */
   readonly apiPorts: readonly number[];
 }
@@ -21,7 +23,7 @@ export type NetworkSettings =
     };
 
 /** Where nothing is known, an API server is behind one of the two ports in use. */
-const unknown: ClusterNetwork = { inside: [], apiServers: [], apiPorts: [443, apiPort] };
+const unknown: ClusterNetwork = { inside: [], apiServers: [], nodes: [], apiPorts: [443, apiPort] };
 
 export function clusterNetwork(controlPlane: NetworkSettings): ClusterNetwork {
   if (controlPlane.mode === "existing") return unknown;
@@ -30,6 +32,9 @@ export function clusterNetwork(controlPlane: NetworkSettings): ClusterNetwork {
     inside: [network.podSubnet, network.serviceSubnet],
     apiServers: Object.values(hosts)
       .filter(({ role }) => role === "control-plane")
+      .map(({ address }) => address)
+      .sort(),
+    nodes: Object.values(hosts)
       .map(({ address }) => address)
       .sort(),
     apiPorts: [apiPort],

@@ -11,7 +11,8 @@ import {
   tcp,
 } from "./parties.ts";
 import type { BackedUpService } from "../platform/volume-backup.ts";
-import { platformParts, type PlatformSettings, prometheus, traefik } from "./platform-parts.ts";
+import { alertmanager, gateway, monitoringPorts, prometheus } from "./monitoring-parts.ts";
+import { controllerOf, platformParts, type PlatformSettings } from "./platform-parts.ts";
 
 /** Something outside the cluster that is called. */
 export interface OutboundSettings {
@@ -31,6 +32,8 @@ export interface ServiceConnections extends BackedUpService {
   /** @default outside with `expose`, ingress with `ingress` */
   readonly exposedTo?: readonly ("outside" | "ingress")[] | undefined;
   readonly scrape: boolean;
+  /** Whether it sends its traces. @default true */
+  readonly traces?: boolean | undefined;
 }
 
 /** What a job says of whom it talks to. */
@@ -56,6 +59,7 @@ export interface ConnectionPlan extends Graph {
 }
 
 const dnsPort = 53;
+const otlpPorts = [monitoringPorts.otlpGrpc, monitoringPorts.otlpHttp];
 const outside: Endpoint = { kind: "outside" };
 
 /** Derives all connections that a configuration allows. The configuration is taken as checked. */
@@ -106,9 +110,27 @@ function connectionsOfService(name: string, one: ServiceConnections, settings: C
   const places = exposedTo(one);
   const from: Connection[] = [];
   if (places.includes("outside")) from.push(tcp(outside, own, one.port, `${key}.exposedTo`));
-  if (places.includes("ingress")) from.push(tcp(controller(settings), own, one.port, `${key}.exposedTo`));
+  if (places.includes("ingress")) from.push(tcp(controllerOf(settings), own, one.port, `${key}.exposedTo`));
   if (one.scrape && settings.monitoring.prometheus.enabled) from.push(tcp(prometheus, own, one.port, `${key}.scrape`));
+  if ((one.traces ?? true) && settings.monitoring.collector.gateway.enabled)
+    from.push(...otlpPorts.map((port) => tcp(own, gateway, port, `${key}.traces`)));
+  from.push(...alertsTo(name, own, one.port, settings));
   return [...from, ...callsOf(own, one.calls, `${key}.calls`, settings), ...outboundOf(own, one.outbound, key)];
+}
+
+/** What Alertmanager sends to a service of the stack. */
+function alertsTo(name: string, own: Party, port: number, { monitoring }: ConnectionSettings): Connection[] {
+  const { enabled, receivers, deadMansSwitch } = monitoring.alertmanager;
+  if (!enabled) return [];
+  const calls = [
+    ...Object.entries(receivers).map(([receiver, { webhook }]) => [`receivers.${receiver}`, webhook?.call] as const),
+    ["deadMansSwitch", deadMansSwitch?.call] as const,
+  ];
+  return calls.flatMap(([key, call]) =>
+    call !== undefined && calledService(call) === name
+      ? [tcp(alertmanager, own, port, `quorum:monitoring.alertmanager.${key}`)]
+      : [],
+  );
 }
 
 function connectionsOfJob(name: string, one: JobConnections, settings: ConnectionSettings): Connection[] {
@@ -139,10 +161,6 @@ function outboundOf(own: Party, outbound: readonly OutboundSettings[], key: stri
     protocol,
     why: `${key}.outbound`,
   }));
-}
-
-function controller({ ingress }: ConnectionSettings): Endpoint {
-  return ingress.controller === "traefik" ? traefik : { kind: "controller", namespace: ingress.controllerNamespace };
 }
 
 function byPlaceAndApp(a: Party, b: Party): number {

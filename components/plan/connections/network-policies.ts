@@ -131,6 +131,7 @@ function peersOf(endpoint: Endpoint, inside: readonly string[], names: Readonly<
       return [outOfCluster(endpoint.subnet, inside)];
     case "dns":
       return [{ ...namespaceCalled("kube-system"), podSelector: { matchLabels: { "k8s-app": "kube-dns" } } }];
+    case "nodes":
     case "api-server":
       return endpoint.addresses.length === 0
         ? [outOfCluster(anywhere, inside)]

@@ -1,5 +1,5 @@
 /** Purpose of a namespace: its key in `quorum:namespaces`. */
-export type Place = "apps" | "monitoring" | "ingress" | "registry" | "ui";
+export type Place = "apps" | "monitoring" | "agents" | "ingress" | "registry" | "ui";
 
 /** Pods that are one end of connections. The network knows them by `app`, a mesh by `account`. */
 export interface Party {
@@ -23,6 +23,8 @@ export type Endpoint =
   | { readonly kind: "subnet"; readonly subnet: string }
   /** The cluster's DNS. */
   | { readonly kind: "dns" }
+  /** The hosts themselves; without addresses, nobody said where they are. */
+  | { readonly kind: "nodes"; readonly addresses: readonly string[] }
   /** API servers; without addresses, nobody said where they are. */
   | { readonly kind: "api-server"; readonly addresses: readonly string[] };
 

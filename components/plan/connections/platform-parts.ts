@@ -2,17 +2,15 @@ import type { ClusterNetwork } from "./cluster-network.ts";
 import { type GeneratedSecretSettings, generatorName, generatorPlaces } from "../platform/generated-secrets.ts";
 import { controllerAdminPort, type IngressPorts } from "../workload/ingress.ts";
 import { headlampPort } from "../platform/cluster-ui.ts";
-import { type Connection, type Graph, nobody, part, type Party, tcp } from "./parties.ts";
+import { callsApiServer } from "./api-server.ts";
+import { type MonitoringNeeds, monitoringPart, prometheus } from "./monitoring-parts.ts";
+import { type Endpoint, type Graph, nobody, part, tcp } from "./parties.ts";
 import { harborMetricsPort, harborPorts, harborPublicPort } from "../platform/harbor.ts";
-import { prometheusPort } from "../prometheus.ts";
 import { registryName, registryPort, registryRestartName } from "../platform/registry.ts";
 import { type BackedUpService, volumeBackupName, volumeBackups } from "../platform/volume-backup.ts";
 
 /** What the parts of the platform are told by. */
-export interface PlatformSettings {
-  readonly monitoring: {
-    readonly prometheus: { readonly enabled: boolean; readonly expose?: object | undefined };
-  };
+export interface PlatformSettings extends MonitoringNeeds {
   readonly services: Readonly<Record<string, BackedUpService>>;
   readonly security?: { readonly generatedSecrets: Readonly<Record<string, GeneratedSecretSettings>> } | undefined;
   readonly backup?: { readonly outbound: OutboundPlace } | undefined;
@@ -32,7 +30,6 @@ interface OutboundPlace {
   readonly protocol: "TCP" | "UDP";
 }
 
-export const prometheus = part("monitoring", "prometheus-server", "prometheus");
 export const traefik = part("ingress", "traefik");
 export const headlamp = part("ui", "headlamp");
 
@@ -52,7 +49,7 @@ export const headlamp = part("ui", "headlamp");
  * }
  */
 const parts: readonly ((settings: PlatformSettings, network: ClusterNetwork) => Graph)[] = [
-  prometheusPart,
+  (settings, network) => monitoringPart(settings, network, controllerOf(settings)),
   ingressPart,
   uiPart,
   backupPart,
@@ -68,22 +65,9 @@ export function platformParts(settings: PlatformSettings, network: ClusterNetwor
   };
 }
 
-/** What pods need that read or write objects of the cluster. */
-export function callsApiServer(from: Party, network: ClusterNetwork, why: string): Connection[] {
-  const to = { kind: "api-server", addresses: network.apiServers } as const;
-  return network.apiPorts.map((port) => tcp(from, to, port, why));
-}
-
-/** Whom it scrapes is the services' own matter. */
-function prometheusPart({ monitoring }: PlatformSettings, network: ClusterNetwork): Graph {
-  const { enabled, expose } = monitoring.prometheus;
-  if (!enabled) return nobody;
-  const key = "quorum:monitoring.prometheus";
-  const exposed = expose && tcp({ kind: "outside" }, prometheus, prometheusPort, `${key}.expose`);
-  return {
-    parties: [prometheus],
-    connections: [...callsApiServer(prometheus, network, key), ...(exposed ? [exposed] : [])],
-  };
+/** Pods through which the outside reaches what has an ingress. */
+export function controllerOf({ ingress }: Pick<PlatformSettings, "ingress">): Endpoint {
+  return ingress.controller === "traefik" ? traefik : { kind: "controller", namespace: ingress.controllerNamespace };
 }
 
 /** Which services it reaches is the services' own matter. */

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { noMonitoring } from "../no-monitoring.ts";
 import type {
   ConnectionSettings,
   JobConnections,
@@ -11,6 +12,7 @@ type CheckedService = ServiceConnections & { readonly kind: "Deployment" | "Stat
 export const namespaces = {
   apps: "shop",
   monitoring: "watch",
+  agents: "look",
   ingress: "door",
   registry: "store",
   ui: "view",
@@ -30,7 +32,8 @@ export function connectionSettings(more: Partial<Settings> = {}): Settings {
     services: {},
     jobs: {},
     ingress: { controller: "existing" },
-    monitoring: { prometheus: { enabled: false } },
+    platform: "owned",
+    monitoring: noMonitoring,
     controlPlane: {
       mode: "kubeadm",
       hosts: { a: { address: "192.0.2.11", role: "control-plane" }, w: { address: "192.0.2.12", role: "worker" } },
@@ -95,9 +98,10 @@ export const anySettings: fc.Arbitrary<Settings> = fc
           controllerNamespace: fc.constantFrom(undefined, "ingress-nginx"),
           expose: fc.constant({ httpPort: 80, httpsPort: 443 }),
         }),
-        monitoring: fc.record({
-          prometheus: fc.record({ enabled: fc.boolean(), expose: fc.constantFrom(undefined, {}) }),
-        }),
+        monitoring: fc
+          .record({ enabled: fc.boolean(), expose: fc.constantFrom(undefined, {}) })
+          .map((prometheus) => ({ ...noMonitoring, prometheus })),
+        platform: fc.constantFrom("owned" as const, "shared" as const),
       })
       .map((parts) => connectionSettings(parts));
   });

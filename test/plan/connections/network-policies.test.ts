@@ -11,6 +11,7 @@ import {
   outboundSubnets,
   type Settings,
 } from "./connection-settings.ts";
+import { noMonitoring } from "../no-monitoring.ts";
 import { allows, passes, type Packet, type Point, type Policy } from "./policy-evaluator.ts";
 
 const planned = (settings: Settings) => planNetworkPolicies(planConnections(settings), namespaces);
@@ -32,7 +33,7 @@ const rich: Partial<Settings> = {
     store: aService({ kind: "StatefulSet", calls: ["store"] }),
   },
   jobs: { nightly: aJob({ call: "web/wakeUp", calls: ["store"] }) },
-  monitoring: { prometheus: { enabled: true, expose: {} } },
+  monitoring: { ...noMonitoring, prometheus: { enabled: true, expose: {} } },
 };
 
 describe("NetworkPolicies", () => {
@@ -97,19 +98,33 @@ describe("NetworkPolicies", () => {
   });
 
   it("let Prometheus out to what it scrapes and to the API servers, which are not everywhere on hosts of ours", () => {
-    expect(specOf(rich, "part-prometheus-server")).toMatchObject({
-      ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }], ports: at(9090) }],
+    const guest: Partial<Settings> = { ...rich, platform: "shared" };
+    const itself = podsOf("watch", "prometheus-server");
+    expect(specOf(guest, "part-prometheus-server")).toMatchObject({
+      ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }, itself], ports: at(9090) }],
       egress: [
         { to: [podsOf("shop", "web")], ports: at(80) },
         { to: [{ ipBlock: { cidr: "192.0.2.11/32" } }], ports: at(6443) },
+        { to: [itself], ports: at(9090) },
       ],
     });
-    expect(specOf({ ...rich, controlPlane: { mode: "existing" } }, "part-prometheus-server")?.egress?.slice(1)).toEqual(
+    const elsewhere = specOf({ ...guest, controlPlane: { mode: "existing" } }, "part-prometheus-server");
+    expect(elsewhere?.egress?.slice(1, 3)).toEqual(
       [443, 6443].map((port) => ({
         to: [{ ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } }],
         ports: at(port),
       })),
     );
+  });
+
+  it("let Prometheus out to every host, where the stack has the cluster to itself", () => {
+    const hosts = ["192.0.2.11", "192.0.2.12"].map((address) => ({ ipBlock: { cidr: `${address}/32` } }));
+    const dns = { ...inNamespace("kube-system"), podSelector: { matchLabels: { "k8s-app": "kube-dns" } } };
+    const egress = specOf(rich, "part-prometheus-server")?.egress ?? [];
+    expect(egress.filter(({ to }) => to.length === 2)).toEqual(
+      [2381, 9100, 10_249, 10_250, 10_257, 10_259].map((port) => ({ to: hosts, ports: at(port) })),
+    );
+    expect(egress).toContainEqual({ to: [dns], ports: at(9153) });
   });
 
   it("leave the cluster and the clouds' own addresses out of a wide subnet", () => {
@@ -185,7 +200,10 @@ function declared(settings: Settings, from: string, to: string, { port, protocol
       (one) => one.port === port && one.protocol === protocol && reaches[to]?.includes(one.subnet),
     );
   }
-  if (from === "prometheus" && to === "apiServer") return enabled && tcp && port === 6443;
+  const watchesHosts = enabled && settings.platform === "owned";
+  if (from === "prometheus" && to === "apiServer")
+    return tcp && ((enabled && port === 6443) || (watchesHosts && port === 10_250));
+  if (from === "prometheus" && to === "dns") return watchesHosts && tcp && port === 9153;
   if (from === "traefik" && to === "apiServer" && !foreign) return tcp && port === 6443;
   if (to === "traefik" && ownSpaces.includes("door")) {
     const entered = foreign && (port === 80 || port === 443);
@@ -211,7 +229,7 @@ function declared(settings: Settings, from: string, to: string, { port, protocol
     : foreign && ends.from.namespace !== undefined;
 }
 
-const tried = [53, 80, 443, 8080, 9000, 9090, 6443] as const;
+const tried = [53, 80, 443, 8080, 9000, 9090, 9153, 6443, 10_250] as const;
 
 function* packets(settings: Settings): Generator<[string, string, Packet]> {
   const world = Object.entries(worldOf(settings));
