@@ -15,6 +15,15 @@ const stranger = "203.0.113.7";
 /** A stack with every kind of connection: calls in a chain, a fan and a circle, and services that nobody calls. */
 const rich: Sections = {
   ...runnableSections("dev"),
+  monitoring: {
+    prometheus: { expose: { port: 9090 } },
+    ...Object.fromEntries(
+      ["alertmanager", "grafana", "kubeStateMetrics", "nodeExporter", "loki", "zipkin"].map((part) => [
+        part,
+        { enabled: false },
+      ]),
+    ),
+  },
   services: {
     web: service({ port: 80, expose: { port: 9376 }, scrape: true, calls: ["orders", "mail"] }),
     orders: service({ port: 8081, scrape: true, calls: ["store", "stock"] }),
@@ -38,6 +47,7 @@ const rich: Sections = {
 /** A stack with every part of the platform that has pods. */
 const platform: Sections = {
   ...rich,
+  monitoring: { ...runnableSections("dev")["monitoring"] },
   services: {
     ...rich["services"],
     web: service({ port: 80, ingress: { hostname: "shop.example.com" } }),
@@ -69,14 +79,16 @@ const calls = [
   "report → stock:8081",
   "prometheus → web:80",
   "prometheus → orders:8081",
+  "prometheus → prometheus:9090",
 ];
 const out = ["mail → partner:25", "report → partner:443", "report → outside:443", "report → apiServer:443"];
-const api = ["prometheus → apiServer:6443"];
+/** The API server's host has a kubelet too. */
+const api = ["prometheus → apiServer:6443", "prometheus → apiServer:10250"];
 const own = ["web", "orders", "stock", "store", "mail", "alone", "nightly", "report", "prometheus", "strangerInside"];
 const foreign = ["strangerElsewhere", "outside", "partner", "apiServer", "dns"];
 const dns = own.map((name) => `${name} → dns:53`);
 const exposed = ["web:80", "prometheus:9090"];
-const ports = [25, 53, 80, 443, 5432, 6443, 8080, 8081, 8082, 9090, 9376];
+const ports = [25, 53, 80, 443, 5432, 6443, 8080, 8081, 8082, 9090, 9376, 10_250];
 
 interface Template {
   readonly name: string;
