@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameS
 import { join } from "node:path";
 import { imageReference } from "../components/plan/images/images.ts";
 import { imageCatalog } from "../config/parse.ts";
+import { fetchJar, zipkinJar } from "./jars.ts";
 import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run } from "./run.ts";
@@ -47,10 +48,34 @@ const recipes: Record<string, Recipe> = {
     binaries: ["prometheus", "promtool"],
     prepare: async (folder) => void mkdirSync(join(folder, "data")),
   },
+  alertmanager: {
+    part: "alertmanager",
+    binaries: ["alertmanager", "amtool"],
+    prepare: async (folder) => void mkdirSync(join(folder, "data")),
+  },
   "metrics-server": { part: "metrics-server", binaries: ["metrics-server"] },
+  "node-exporter": { part: "node-exporter", binaries: ["node_exporter"] },
   "local-path-provisioner": { part: "local-path-provisioner", binaries: ["local-path-provisioner"] },
   registry: { part: "registry", binaries: ["registry"] },
   traefik: { part: "traefik", binaries: ["traefik"] },
+  "oauth2-proxy": {
+    part: "oauth2-proxy",
+    binaries: ["oauth2-proxy"],
+    depends: () => hashOf(readFileSync(machineAuthorities)),
+    prepare: async (folder) => copyFileSync(machineAuthorities, join(folder, "ca-certificates.crt")),
+  },
+  loki: {
+    part: "loki",
+    binaries: ["loki"],
+    prepare: async (folder) => void mkdirSync(join(folder, "data")),
+  },
+  "opentelemetry-collector-agent": { part: "opentelemetry-collector-agent", binaries: ["otelcol-contrib"] },
+  "opentelemetry-collector-gateway": { part: "opentelemetry-collector-gateway", binaries: ["otelcol-contrib"] },
+  zipkin: {
+    debian: ["openjdk-17-jre-headless"],
+    depends: () => zipkinJar.sha256,
+    prepare: async (folder) => fetchJar(zipkinJar, join(folder, "zipkin.jar")),
+  },
   restic: { debian: ["restic", "ca-certificates"] },
   perl: { debian: ["perl"] },
   busybox: {
@@ -137,7 +162,16 @@ async function debianRootfs(packages: readonly string[], log: (line: string) => 
   const made = `${target}.making`;
   await run(
     "mmdebstrap",
-    ["--variant=minbase", ...options, `--include=${packages.join(",")}`, "--format=tar", debianSuite, made],
+    [
+      "--variant=minbase",
+      ...options,
+      // Packages that have alternatives, as Java has, put links to their pages in here.
+      '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
+      `--include=${packages.join(",")}`,
+      "--format=tar",
+      debianSuite,
+      made,
+    ],
     { logFile },
   );
   renameSync(made, target);

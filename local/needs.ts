@@ -7,16 +7,15 @@ import type { LocalNeeds } from "./cluster.ts";
  * @throws when the stack's hosts are not those of this machine.
  */
 export function localNeeds(config: Config, stack: string): LocalNeeds {
-  const { controlPlane } = config;
+  const { controlPlane, monitoring, services, ui } = config;
   if (controlPlane.mode !== "kubeadm" || !controlPlane.local) {
     throw new Error(
       `quorum:controlPlane.local of stack ${stack} is not true, so it has no hosts on this machine; name a stack that has, such as --stack dev`,
     );
   }
-  const exposed = [
-    ...Object.values(config.services).map((service) => service.expose?.port),
-    config.monitoring.prometheus.enabled ? config.monitoring.prometheus.expose?.port : undefined,
-  ];
+  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
+  const parts = [prometheus, alertmanager, grafana, loki, zipkin, ui.headlamp].filter(({ enabled }) => enabled);
+  const exposed = [...Object.values(services), ...parts].map(({ expose }) => expose?.port);
   return {
     hosts: Object.entries(controlPlane.hosts).map(([name, { address }]) => ({ name, address })),
     serviceSubnet: controlPlane.network.serviceSubnet,

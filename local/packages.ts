@@ -22,6 +22,7 @@ const programs: Record<string, string> = {
   dockerd: "docker.io",
   mmdebstrap: "mmdebstrap",
   gcc: "gcc",
+  mvn: "maven",
 };
 
 const cniPlugin = "/usr/lib/cni/ptp";

@@ -15,6 +15,8 @@ interface Part {
   readonly tags?: string;
   /** Linker flags that give the binary its version. */
   readonly versionFlags?: (version: string) => string;
+  /** Go files of a program of our own beside its go.mod. */
+  readonly sources?: readonly string[];
   /** Modules that are built with some files of theirs replaced. */
   readonly patches?: readonly ModulePatch[];
 }
@@ -64,10 +66,24 @@ export const parts = {
     versionFlags: (version) =>
       `-X github.com/prometheus/common/version.Version=${version.replace(/^v0\.(\d)0?(\d+)/, "$1.$2")}`,
   },
+  alertmanager: {
+    module: "github.com/prometheus/alertmanager",
+    binaries: {
+      alertmanager: "github.com/prometheus/alertmanager/cmd/alertmanager",
+      amtool: "github.com/prometheus/alertmanager/cmd/amtool",
+    },
+    tags: "netgo",
+    versionFlags: (version) => `-X github.com/prometheus/common/version.Version=${version.slice(1)}`,
+  },
   "metrics-server": {
     module: "sigs.k8s.io/metrics-server",
     binaries: { "metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server" },
     versionFlags: (version) => `-X k8s.io/client-go/pkg/version.gitVersion=${version}`,
+  },
+  "node-exporter": {
+    module: "github.com/prometheus/node_exporter",
+    binaries: { node_exporter: "github.com/prometheus/node_exporter" },
+    versionFlags: (version) => `-X github.com/prometheus/common/version.Version=${version.slice(1)}`,
   },
   "local-path-provisioner": {
     module: "github.com/rancher/local-path-provisioner",
@@ -86,6 +102,31 @@ export const parts = {
         files: { "providers/dns/zz_gen_dns_providers.go": "no-dns-providers.go.txt" },
       },
     ],
+  },
+  "oauth2-proxy": {
+    module: "github.com/oauth2-proxy/oauth2-proxy/v7",
+    binaries: { "oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7" },
+    versionFlags: (version) => `-X github.com/oauth2-proxy/oauth2-proxy/v7/pkg/version.VERSION=${version}`,
+  },
+  loki: {
+    module: "github.com/grafana/loki/v3",
+    binaries: { loki: "github.com/grafana/loki/v3/cmd/loki" },
+    tags: "netgo",
+    versionFlags: (version) => `-X github.com/grafana/loki/v3/pkg/util/build.Version=${version.slice(1)}`,
+  },
+  // A program of its own: the parts of the release that the log agent's configuration names.
+  "opentelemetry-collector-agent": {
+    module: "go.opentelemetry.io/collector/otelcol",
+    binaries: { "otelcol-contrib": "quorum.dev/toolchain/opentelemetry-collector-agent" },
+    sources: ["main.go"],
+    versionFlags: (version) => `-X main.version=${version.slice(1)}`,
+  },
+  // Likewise, of the release that has the exporter to Zipkin.
+  "opentelemetry-collector-gateway": {
+    module: "go.opentelemetry.io/collector/otelcol",
+    binaries: { "otelcol-contrib": "quorum.dev/toolchain/opentelemetry-collector-gateway" },
+    sources: ["main.go"],
+    versionFlags: (version) => `-X main.version=${version.slice(1)}`,
   },
   kubeconform: {
     module: "github.com/yannh/kubeconform",
@@ -131,7 +172,7 @@ function linkerFlags(name: PartName): string {
 export function partKey(name: PartName): string {
   const part: Part = parts[name];
   const hash = createHash("sha256");
-  const files = ["go.mod", "go.sum", ...patchFiles(part.patches ?? [])];
+  const files = ["go.mod", "go.sum", ...(part.sources ?? []), ...patchFiles(part.patches ?? [])];
   for (const file of files) hash.update(readFileSync(join(toolchainDir, name, file)));
   return hash
     .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch]))

@@ -3,6 +3,7 @@ import type { Lifecycle } from "./server.ts";
 import { SettingsError, readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 import { exitOnSignal } from "./shutdown.ts";
+import type { Tracing } from "./tracing.ts";
 
 const LISTEN_PROBLEMS: Readonly<Record<string, (settings: Settings) => string>> = {
   EADDRINUSE: ({ port }) =>
@@ -13,16 +14,24 @@ const LISTEN_PROBLEMS: Readonly<Record<string, (settings: Settings) => string>> 
     `HOST is ${host}, but this machine has no such address; set HOST to one of its addresses, or unset it to listen on all`,
 };
 
+/** Loaded only where it is used: a process without it starts sooner. */
+async function startTracing(settings: Settings): Promise<Tracing | undefined> {
+  if (settings.tracesEndpoint === undefined) return undefined;
+  const { Tracing } = await import("./tracing.ts");
+  return new Tracing(settings.tracesEndpoint, settings);
+}
+
 async function main(): Promise<void> {
   const settings = readSettings(process.env, process.argv.slice(2));
   const lifecycle: Lifecycle = { draining: false };
-  const app = createServer(settings, lifecycle);
+  const tracing = await startTracing(settings);
+  const app = createServer(settings, lifecycle, tracing);
 
   // A monitor, not a handler: the reason is logged as one structured line, and the process still dies of it.
   process.on("uncaughtExceptionMonitor", (error, origin) => {
     app.log.fatal({ err: error, origin }, "the process dies of an unhandled exception");
   });
-  exitOnSignal(app, lifecycle, settings);
+  exitOnSignal(app, lifecycle, settings, () => tracing?.stop());
 
   try {
     await app.listen({ host: settings.host, port: settings.port, listenTextResolver: (url) => `listening on ${url}` });

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { Counter, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -16,8 +16,11 @@ const UNMATCHED = "(unmatched)";
 /** `response` of a call whose caller closed the connection first; the code that nginx made usual for it. */
 const CALLER_GAVE_UP = "499";
 
+/** Upper bounds in seconds: from what nobody notices, past the second above which a service counts as slow, to when callers give up. */
+const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /**
- * Serves `/metrics` and counts every call in `application_api`, by route template.
+ * Serves `/metrics`, counts every call in `application_api` and times it in `application_api_duration_seconds`, by route template.
  * Routes must be registered after this.
  */
 export function measure(app: FastifyInstance, appName: string): void {
@@ -29,17 +32,35 @@ export function measure(app: FastifyInstance, appName: string): void {
     labelNames: ["method", "response", "url", "action", "app"],
     registers: [registry],
   });
+  const durations = new Histogram({
+    name: "application_api_duration_seconds",
+    help: "Seconds from a call counted in application_api to its answer, or until its caller gave up",
+    labelNames: ["method", "url", "action", "app"],
+    buckets: DURATIONS,
+    registers: [registry],
+  });
+  const began = new WeakMap<FastifyRequest, number>();
 
   app.addHook("onRoute", ({ method, url, config }) => {
     // A series that first appears with the value 1 hides that first call from rate() and delta(): start at 0.
-    if (method === "GET" && config?.action !== undefined)
-      calls.inc({ method, response: "200", url, action: config.action, app: appName }, 0);
+    if (method !== "GET" || config?.action === undefined) return;
+    calls.inc({ method, response: "200", url, action: config.action, app: appName }, 0);
+    durations.zero({ method, url, action: config.action, app: appName });
+  });
+  app.addHook("onRequest", (request, _reply, done) => {
+    began.set(request, performance.now());
+    done();
   });
 
   function count(request: FastifyRequest, response: string): void {
     if (!isApiCall(request)) return;
     const { url = UNMATCHED, config } = request.routeOptions;
-    calls.inc({ method: request.method, response, url, action: config.action ?? UNMATCHED, app: appName });
+    const { method } = request;
+    const { action = UNMATCHED } = config;
+    calls.inc({ method, response, url, action, app: appName });
+    const start = began.get(request);
+    if (start !== undefined)
+      durations.observe({ method, url, action, app: appName }, (performance.now() - start) / 1000);
   }
   app.addHook("onResponse", (request, reply, done) => {
     count(request, String(reply.statusCode));

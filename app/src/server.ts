@@ -7,6 +7,7 @@ import { isApiCall, measure } from "./metrics.ts";
 import { requestId } from "./request-id.ts";
 import { roles } from "./roles.ts";
 import type { Settings } from "./settings.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What the server must know of the process around it. */
 export interface Lifecycle {
@@ -14,8 +15,12 @@ export interface Lifecycle {
   draining: boolean;
 }
 
-/** The service of `settings.role`, not yet listening. */
-export function createServer(settings: Settings, lifecycle: Lifecycle): FastifyInstance {
+/**
+ * The service of `settings.role`, not yet listening.
+ *
+ * @param tracing where requests are traced
+ */
+export function createServer(settings: Settings, lifecycle: Lifecycle, tracing?: Tracing): FastifyInstance {
   const app = Fastify({
     logger: {
       level: settings.logLevel,
@@ -27,6 +32,11 @@ export function createServer(settings: Settings, lifecycle: Lifecycle): FastifyI
     },
     logController: new RequestLog({ requestIdLogLabel: "requestId" }),
     genReqId: requestId,
+    // The first that is done with a request, before anything is logged of it.
+    ...(tracing && {
+      childLoggerFactory: (logger, bindings, options, request) =>
+        logger.child({ ...bindings, ...tracing.begin(request) }, options),
+    }),
     // Idle connections must outlive the 60 s after which common load balancers and proxies drop theirs: whoever closes
     // first must not be the server, or a request that is already on its way is lost.
     keepAliveTimeout: 72_000,
@@ -38,9 +48,11 @@ export function createServer(settings: Settings, lifecycle: Lifecycle): FastifyI
     // An address that cannot be decoded matches no route and meets no hook.
     frameworkErrors: (error, request, reply) => {
       answerError(error, request, reply);
+      tracing?.end(request, reply.statusCode);
     },
   });
 
+  tracing?.follow(app);
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers({ "x-request-id": request.id, "x-content-type-options": "nosniff", "cache-control": "no-store" });
     done();

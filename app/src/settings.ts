@@ -21,6 +21,8 @@ export interface Settings {
   readonly shutdownTimeoutSeconds: number;
   /** DEADLOCK_SECONDS: 0 to 86400; how long a deadlocked liveness check takes. @default 123 */
   readonly deadlockSeconds: number;
+  /** OTEL_EXPORTER_OTLP_ENDPOINT: URL of an OpenTelemetry Collector that takes traces over HTTP. @default none: nothing is traced */
+  readonly tracesEndpoint: string | undefined;
 }
 
 /** Every problem of the environment, one a line. */
@@ -52,6 +54,16 @@ export function readSettings(env: NodeJS.ProcessEnv, args: readonly string[]): S
     return Number(text(name, String(fallback), allowed, (value) => pattern.test(value) && Number(value) <= maximum));
   }
 
+  function url(name: string): string | undefined {
+    const value = env[name];
+    // OpenTelemetry takes an empty variable for one that is not set.
+    if (value === undefined || value === "") return undefined;
+    if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
+      report(name, value, "it must be an http or https URL", "correct it, or unset it for no traces");
+    }
+    return value;
+  }
+
   function role(): RoleName {
     const [argument, ...others] = args;
     if (others.length > 0)
@@ -78,6 +90,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: readonly string[]): S
     shutdownDelaySeconds: number("SHUTDOWN_DELAY_SECONDS", 5, 600, "a number"),
     shutdownTimeoutSeconds: number("SHUTDOWN_TIMEOUT_SECONDS", 20, 600, "a number"),
     deadlockSeconds: number("DEADLOCK_SECONDS", 123, 86_400, "a number"),
+    tracesEndpoint: url("OTEL_EXPORTER_OTLP_ENDPOINT"),
   };
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return settings;

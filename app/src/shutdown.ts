@@ -11,8 +11,15 @@ const QUIET_MILLISECONDS = 250;
  * Ends the process on SIGTERM without failing a request: not ready first, then serving on while endpoints and load
  * balancers let go of this replica, then the listener closes, requests in flight end, exit 0. SIGINT leaves out the
  * serving on. A further signal cuts the current wait short. Exit 1 if requests had to be cut off.
+ *
+ * @param finish what is still to be done then; it takes no longer than the requests might have
  */
-export function exitOnSignal(app: FastifyInstance, lifecycle: Lifecycle, settings: Settings): void {
+export function exitOnSignal(
+  app: FastifyInstance,
+  lifecycle: Lifecycle,
+  settings: Settings,
+  finish: () => Promise<void> | undefined,
+): void {
   const requests = new RequestsInFlight(app.server);
   let wait = new AbortController();
 
@@ -46,6 +53,7 @@ export function exitOnSignal(app: FastifyInstance, lifecycle: Lifecycle, setting
       process.exit(1);
     }
     app.log.info("closed: all requests ended");
+    await Promise.race([finish(), timedOut]);
     process.exit(0);
   }
 

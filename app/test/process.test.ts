@@ -103,8 +103,12 @@ describe("deadlock", () => {
     await service.logged("request received", "/api/job/alive/check");
     request.destroy();
     await service.logged("request given up by its caller", "/api/job/alive/check");
-    expect((await call(`${url}/metrics`)).body).toContain(
+    const { body } = await call(`${url}/metrics`);
+    expect(body).toContain(
       'application_api{method="GET",response="499",url="/api/job/alive/check",action="aliveCheck",app="web"} 1',
+    );
+    expect(body).toContain(
+      'application_api_duration_seconds_count{method="GET",url="/api/job/alive/check",action="aliveCheck",app="web"} 1',
     );
   });
 });

@@ -71,6 +71,25 @@ describe("application_api", () => {
     expect(Object.values(await calls())).toEqual([1]);
   });
 
+  it("is timed in a histogram, with a series for each route from the start", async () => {
+    const durations = async () => {
+      const { body } = await app.inject("/metrics");
+      const counts = body.matchAll(/^application_api_duration_seconds_count\{(.*)\} (\d+)$/gm);
+      return Object.fromEntries([...counts].map(([, labels = "", value]) => [labels, Number(value)]));
+    };
+    const burn = 'method="GET",url="/api/job/run/burn",action="burn",app="demo"';
+    expect(Object.values(await durations())).toEqual([0, 0, 0, 0, 0, 0]);
+    await app.inject("/api/job/run/burn?milliseconds=30");
+    await app.inject({ url: "/api/job/alive/check", headers: { "user-agent": "kube-probe/1.37" } });
+    const counted = Object.entries(await durations()).filter(([, value]) => value > 0);
+    expect(counted).toEqual([[burn, 1]]);
+    const { body } = await app.inject("/metrics");
+    const sum = /^application_api_duration_seconds_sum\{(.*action="burn".*)\} (\S+)$/m.exec(body)?.[2];
+    expect(Number(sum)).toBeGreaterThanOrEqual(0.03);
+    expect(body).toContain(`application_api_duration_seconds_bucket{le="0.025",${burn}} 0`);
+    expect(body).toContain(`application_api_duration_seconds_bucket{le="10",${burn}} 1`);
+  });
+
   it("stands beside the process metrics, in a format that every Prometheus takes", async () => {
     const { headers, body } = await app.inject("/metrics");
     expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");

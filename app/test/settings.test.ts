@@ -22,6 +22,7 @@ describe("readSettings", () => {
       shutdownDelaySeconds: 5,
       shutdownTimeoutSeconds: 20,
       deadlockSeconds: 123,
+      tracesEndpoint: undefined,
     });
   });
 
@@ -35,6 +36,7 @@ describe("readSettings", () => {
       SHUTDOWN_DELAY_SECONDS: "0",
       SHUTDOWN_TIMEOUT_SECONDS: "7.5",
       DEADLOCK_SECONDS: "0.25",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://otel-gateway.monitoring.svc:4318",
     };
     expect(readSettings(env, [])).toEqual({
       role: "web",
@@ -45,6 +47,7 @@ describe("readSettings", () => {
       shutdownDelaySeconds: 0,
       shutdownTimeoutSeconds: 7.5,
       deadlockSeconds: 0.25,
+      tracesEndpoint: "http://otel-gateway.monitoring.svc:4318",
     });
   });
 
@@ -91,6 +94,10 @@ describe("readSettings", () => {
     [
       { DEADLOCK_SECONDS: "86401" },
       'DEADLOCK_SECONDS is "86401", but it must be a number from 0 to 86400; correct it, or unset it for 123',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "otel-gateway:4318" },
+      'OTEL_EXPORTER_OTLP_ENDPOINT is "otel-gateway:4318", but it must be an http or https URL; correct it, or unset it for no traces',
     ],
   ])("refuses %o", (env, message) => {
     expect(problems(env)).toEqual([message]);

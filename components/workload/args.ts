@@ -76,6 +76,8 @@ export interface WorkloadArgs {
   readonly scrape?: boolean;
   /** Label apptype of a scraped Service, by which Prometheus chooses. @default business, as in the sample app */
   readonly type?: string;
+  /** URL to which the process sends its traces, by OTLP over HTTP; undefined: nowhere. @default undefined */
+  readonly tracesEndpoint?: pulumi.Input<string> | undefined;
   /** Further environment of the process. @default none */
   readonly env?: Texts;
   /** Files mounted at /etc/<serviceName>; a change of one rolls the pods out anew. @default none */

@@ -9,6 +9,7 @@ import type { PlacementArgs, ProbeArgs, WorkloadArgs } from "./args.ts";
 import type { WorkloadFiles } from "./files.ts";
 import { containerResources } from "./resources.ts";
 import { portName } from "./service.ts";
+import { tracing } from "./tracing.ts";
 import { podVolumeName } from "./volumes.ts";
 
 type PodSpec = k8s.types.input.core.v1.PodSpec;
@@ -97,12 +98,15 @@ function environment(serviceName: string, args: WorkloadArgs, files: WorkloadFil
     SHUTDOWN_TIMEOUT_SECONDS: String(finishSeconds),
     ...args.env,
   };
-  const secret = new Set(files.env.map(({ name }) => name));
+  const secret = new Set(files.env.map(({ name }) => name as string));
+  const { place, settings } = tracing(serviceName, args, [...Object.keys(plain), ...secret]);
   return [
+    ...place,
     ...Object.entries(plain)
       .filter(([name]) => !secret.has(name))
       .map(([name, value]) => ({ name, value })),
     ...files.env,
+    ...settings,
   ];
 }
 

@@ -142,6 +142,29 @@ describe("Workload", () => {
     ]);
   });
 
+  it("tells the process where to send its traces, and where it runs, in an order that Kubernetes can fill in", async () => {
+    const tracesEndpoint = "http://otel-gateway.watch.svc:4318";
+    const names = (env: any[]) => env.map(({ name }) => name as string);
+    const { env } = (await specs({ tracesEndpoint })).container;
+    const value = (name: string) => env.find((one: any) => one.name === name)?.value;
+    expect(value("OTEL_EXPORTER_OTLP_ENDPOINT")).toBe(tracesEndpoint);
+    expect(value("OTEL_SERVICE_NAME")).toBe("shop");
+    const attributes = value("OTEL_RESOURCE_ATTRIBUTES") as string;
+    for (const [, variable = ""] of attributes.matchAll(/\$\((\w+)\)/g))
+      expect(names(env).indexOf(variable)).toBeLessThan(names(env).indexOf("OTEL_RESOURCE_ATTRIBUTES"));
+    expect(env).toContainEqual({ name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } });
+    expect(names((await specs()).container.env).join()).not.toMatch(/OTEL|POD_NAME/);
+  });
+
+  it("lets a variable of one's own come before each of those", async () => {
+    const own = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://elsewhere:4318", POD_NAME: "mine" };
+    const { env } = (await specs({ tracesEndpoint: "http://otel-gateway.watch.svc:4318", env: own })).container;
+    for (const [name, value] of Object.entries(own))
+      expect(env.filter((one: any) => one.name === name)).toEqual([{ name, value }]);
+    const names = env.map((one: any) => one.name as string);
+    expect(names.indexOf("POD_NAME")).toBeLessThan(names.indexOf("OTEL_RESOURCE_ATTRIBUTES"));
+  });
+
   it("sets resources aside and bounds them", async () => {
     expect((await specs({ resources: { cpuMillis: 700, memoryMiB: 64 } })).container.resources).toEqual({
       requests: { cpu: "700m", memory: "64Mi", "ephemeral-storage": "64Mi" },

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { imageCatalog } from "../../config/parse.ts";
+import { zipkinJar } from "../../local/jars.ts";
 import { root } from "../../local/paths.ts";
 import { partKey, parts, partVersion, type PartName } from "../../local/toolchain.ts";
 
@@ -29,6 +30,11 @@ describe("the toolchain's parts", () => {
     expect(catalog["metrics-server"]?.tag).toBe(partVersion("metrics-server"));
     expect(catalog["local-path-provisioner"]?.tag).toBe(partVersion("local-path-provisioner"));
     expect(catalog["traefik"]?.tag).toBe(partVersion("traefik"));
+    expect(catalog["oauth2-proxy"]?.tag).toBe(partVersion("oauth2-proxy"));
+    expect(`v${catalog["loki"]?.tag}`).toBe(partVersion("loki"));
+    for (const collector of ["opentelemetry-collector-agent", "opentelemetry-collector-gateway"] as const)
+      expect(`v${catalog[collector]?.tag}`).toBe(partVersion(collector));
+    expect(zipkinJar.coordinates).toBe(`io.zipkin:zipkin-server:${catalog["zipkin"]?.tag}:jar:exec`);
     // Prometheus numbers its Go module 0.305.0 where the release is 3.5.0.
     expect(partVersion("prometheus")).toBe("v0.305.0");
     expect(catalog["prometheus"]?.tag).toBe("v3.5.0");

@@ -99,14 +99,28 @@ function serviceProblems(name: string, one: Entry[1], { services, ingress }: Ing
       text: `is ${typeof value === "string" ? `"${value}"` : "set"}, but an Ingress says it by annotations, and a controller that does not follow them would ignore it; set quorum:ingress.annotations to nginx where the controller follows nginx's, or leave it out`,
     });
   }
-  const { httpsPort } = ingress.expose;
-  if (ours && one.tls !== undefined && httpsPort !== redirectPort) {
-    problems.push({
+  return [...problems, ...tlsPortProblem(key, one.tls, ingress, ", or use api: HTTPRoute")];
+}
+
+/**
+ * An Ingress with TLS, whose plain requests are sent to a port that is not told to the controller.
+ *
+ * @param key of the Ingress
+ * @param otherwise what may be done instead
+ */
+export function tlsPortProblem(
+  key: string,
+  tls: object | undefined,
+  { controller, expose }: IngressConfig["ingress"],
+  otherwise = "",
+): Problem[] {
+  if (controller === "existing" || tls === undefined || expose.httpsPort === redirectPort) return [];
+  return [
+    {
       key: `${key}.tls`,
-      text: `is set, but requests without TLS are sent to port ${redirectPort}, where quorum:ingress.expose.httpsPort is ${httpsPort}; set that to ${redirectPort}, or use api: HTTPRoute`,
-    });
-  }
-  return problems;
+      text: `is set, but requests without TLS are sent to port ${redirectPort}, where quorum:ingress.expose.httpsPort is ${expose.httpsPort}; set that to ${redirectPort}${otherwise}`,
+    },
+  ];
 }
 
 /** No message shows a password. */

@@ -1,0 +1,34 @@
+import type * as k8s from "@pulumi/kubernetes";
+import type { WorkloadArgs } from "./args.ts";
+
+type EnvVar = k8s.types.input.core.v1.EnvVar;
+
+/**
+ * Environment by which any program with an OpenTelemetry SDK sends its traces, and says what it is and where it runs: by variables
+ * that Kubernetes fills in, so that nothing has to ask the API server about each span.
+ *
+ * @param given variables that are set already, which stay as they are
+ * @returns `settings` names those of `place`, and a variable can only name those before it
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export function tracing(
+  serviceName: string,
+  { tracesEndpoint }: Pick<WorkloadArgs, "tracesEndpoint">,
+  given: readonly string[],
+): { readonly place: readonly EnvVar[]; readonly settings: readonly EnvVar[] } {
+  if (tracesEndpoint === undefined) return { place: [], settings: [] };
+  const place = { POD_NAMESPACE: "metadata.namespace", POD_NAME: "metadata.name", NODE_NAME: "spec.nodeName" };
+  const settings = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint,
+    OTEL_SERVICE_NAME: serviceName,
+    OTEL_RESOURCE_ATTRIBUTES: "k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)",
+  };
+  return {
+    place: notGiven(place, given).map(([name, fieldPath]) => ({ name, valueFrom: { fieldRef: { fieldPath } } })),
+    settings: notGiven(settings, given).map(([name, value]) => ({ name, value })),
+  };
+}
+
+function notGiven<Value>(variables: Readonly<Record<string, Value>>, given: readonly string[]): [string, Value][] {
+  return Object.entries(variables).filter(([name]) => !given.includes(name));
+}
