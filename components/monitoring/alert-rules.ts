@@ -1,61 +1,84 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse } from "yaml";
-import { z } from "zod";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type RuleText, ruleFileProblems } from "../plan/monitoring/rule-files.ts";
+import { type Problem, refuse } from "../plan/problems.ts";
 
-const duration = z.string().regex(/^\d+(ms|s|m|h|d)$/);
-const expression = z.string().min(1);
-const recording = z.strictObject({
-  record: z.string().regex(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/),
-  expr: expression,
-  labels: z.record(z.string(), z.string()).optional(),
-});
-const alerting = z.strictObject({
-  alert: z.string().regex(/^[A-Z][A-Za-z0-9]*$/),
-  expr: expression,
-  for: duration.optional(),
-  labels: z.looseObject({ severity: z.enum(["critical", "warning", "info"]) }),
-  annotations: z.strictObject({
-    summary: z.string().min(1),
-    description: z.string().min(1),
-    runbook_url: z.string().regex(/^docs\/runbooks\/[a-z0-9-]+\.md$/),
-  }),
-});
-const ruleFile = z.strictObject({
-  groups: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      interval: duration.optional(),
-      rules: z.array(z.union([recording, alerting])),
-    }),
-  ),
-});
-
-/** A rule file of Prometheus, as this project writes one: every alert has a severity, a summary, a description and a runbook. */
-export type RuleFile = z.infer<typeof ruleFile>;
-
-const folder = join(import.meta.dirname, "../../data/rules");
+const project = join(import.meta.dirname, "../..");
+const folder = "data/rules";
+const ending = /\.ya?ml$/;
+const key = "quorum:monitoring.prometheus.rules";
+/** How the names of files begin that are made from the configuration. */
+const made = "configured-";
+let shipped: { readonly files: readonly RuleText[]; readonly problems: readonly Problem[] } | undefined;
 
 /**
- * The rule files of data/rules, by name without an ending, as they are.
+ * The rule files of data/rules and those of the user, by name without an ending, as they are.
  *
- * @throws Error naming the file and the place of what is wrong with its form; expressions are checked by promtool in the tests
+ * @param own the user's: paths from the project's folder, with `*` for any part of a name
+ * @throws InputError naming everything that is wrong with any of them
  */
-export function alertRules(): Record<string, string> {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
-  return Object.fromEntries(
-    files.sort().map((name) => {
-      const text = readFileSync(join(folder, name), "utf8");
-      readRules(text, `data/rules/${name}`);
-      return [name.replace(/\.yaml$/, ""), text];
-    }),
-  );
+export function alertRules(own: readonly string[] = []): Record<string, string> {
+  refuse("the rules of this stack", ruleProblems(own));
+  const files = [...shippedRules().files, ...readOwn(own).files];
+  return Object.fromEntries(files.map(({ file, text }) => [nameOf(file), text]));
 }
 
-/** @throws Error naming the place of what is wrong */
-export function readRules(text: string, file: string): RuleFile {
-  const result = ruleFile.safeParse(parse(text));
-  if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(`${file} is no rule file of ours; mend:\n${lines.join("\n")}`);
+/** What is wrong with the rule files of a stack, each for itself and together. */
+export function ruleProblems(own: readonly string[] = [], hasPrometheus = true): Problem[] {
+  const { files, problems } = shippedRules();
+  if (own.length === 0) return [...problems];
+  if (!hasPrometheus) {
+    return [{ key, text: "is a list, but this stack has no Prometheus to read the files; enable it, or remove them" }];
+  }
+  const read = readOwn(own);
+  return [...read.problems, ...ruleFileProblems([...files, ...read.files])];
+}
+
+/** Read and checked once: they do not change while a program runs, and are the same for every stack. */
+export function shippedRules(): { readonly files: readonly RuleText[]; readonly problems: readonly Problem[] } {
+  if (!shipped) {
+    const names = readdirSync(join(project, folder)).filter((name) => ending.test(name));
+    const files = names.sort().map((name) => read(`${folder}/${name}`, true));
+    shipped = { files, problems: ruleFileProblems(files) };
+  }
+  return shipped;
+}
+
+function readOwn(patterns: readonly string[]): { readonly files: RuleText[]; readonly problems: Problem[] } {
+  const problems: Problem[] = [];
+  const names = new Map(shippedRules().files.map(({ file }) => [nameOf(file), file]));
+  const found = new Set<string>();
+  patterns.forEach((pattern, index) => {
+    const at = `${key}[${index}]`;
+    const files = globSync(pattern, { cwd: project, withFileTypes: true }).filter((entry) => entry.isFile());
+    if (files.length === 0) {
+      problems.push({ key: at, text: `is "${pattern}", but the project has no such file; name one that is there` });
+    }
+    for (const file of files.map((entry) => join(entry.parentPath, entry.name).slice(project.length + 1)).sort()) {
+      if (found.has(file)) continue;
+      const fault = nameFault(file, names);
+      if (fault !== undefined) problems.push({ key: at, text: `takes in ${file}, ${fault}` });
+      else {
+        found.add(file);
+        names.set(nameOf(file), file);
+      }
+    }
+  });
+  return { files: [...found].map((file) => read(file, false)), problems };
+}
+
+function nameFault(file: string, names: ReadonlyMap<string, string>): string | undefined {
+  if (!ending.test(file)) return "but a rule file ends in .yaml or .yml; rename it, or name the others only";
+  if (!/^[\w.-]+$/.test(basename(file))) return "but its name must be letters, digits, dots, _ and -; rename it";
+  if (nameOf(file).startsWith(made)) return `but names that begin with ${made} are kept for this project; rename it`;
+  const taken = names.get(nameOf(file));
+  return taken === undefined ? undefined : `but ${taken} has that name already; rename it`;
+}
+
+function nameOf(file: string): string {
+  return basename(file).replace(ending, "");
+}
+
+function read(file: string, isShipped: boolean): RuleText {
+  return { file, text: readFileSync(join(project, file), "utf8"), shipped: isShipped };
 }

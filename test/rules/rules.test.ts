@@ -3,11 +3,15 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { alertRules, readRules } from "../../components/monitoring/alert-rules.ts";
+import { alertRules, ruleProblems, shippedRules } from "../../components/monitoring/alert-rules.ts";
 import { jobRules, maxAgeSeconds } from "../../components/plan/jobs/job-rules.ts";
+import { scrapeRules } from "../../components/plan/monitoring/prometheus.ts";
+import { ruleGroups } from "../../components/plan/monitoring/rule-files.ts";
 import { volumeBackupTimes } from "../../components/plan/platform/volume-backup.ts";
 import { binaryPath } from "../../local/toolchain.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { temporaryFolder } from "../engine/programs.ts";
+import { stackSections } from "../stacks.ts";
 
 const root = join(import.meta.dirname, "../..");
 const promtool = binaryPath("prometheus", "promtool");
@@ -19,15 +23,24 @@ const configured = jobRules(
   [{ cronJob: "backup-shop-data", schedule: "17 2 * * *", timeZone: "Etc/UTC", ...volumeBackupTimes }],
 );
 
+/** What the tests take as configured of the monitoring itself. */
+const scraped = scrapeRules({
+  expectedSeries: 50_000,
+  samplesPerTarget: 20_000,
+  replicas: 2,
+  alertmanagers: 2,
+  expectedJobs:
+    "alertmanager apiserver coredns etcd kube-controller-manager kube-proxy kube-scheduler loki traefik".split(" "),
+});
+
 interface RuleTests {
   readonly tests: { readonly alert_rule_test?: { readonly alertname: string; readonly exp_alerts: unknown[] }[] }[];
 }
 
 const testFiles = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".yaml"));
-const rules = Object.entries(alertRules()).map(([file, text]) => [file, readRules(text, file)] as const);
-const alerts = rules.flatMap(([, { groups }]) =>
-  groups.flatMap((group) => group.rules.flatMap((rule) => ("alert" in rule ? [rule] : []))),
-);
+const alerts = shippedRules()
+  .files.flatMap(ruleGroups)
+  .flatMap(({ rules }) => rules.flatMap((rule) => ("alert" in rule ? [rule] : [])));
 
 describe("every alert", () => {
   const cases = testFiles.flatMap((file) => {
@@ -47,8 +60,8 @@ describe("every alert", () => {
   it.each(alerts.map((alert) => [alert.alert, alert] as const))(
     "%s has a runbook that names it",
     (name, { annotations }) => {
-      const page = join(root, annotations.runbook_url);
-      expect(existsSync(page), annotations.runbook_url).toBe(true);
+      const page = join(root, annotations["runbook_url"] ?? "none");
+      expect(existsSync(page), page).toBe(true);
       expect(readFileSync(page, "utf8")).toContain(name);
     },
   );
@@ -60,6 +73,7 @@ function folderOfRules(): string {
   mkdirSync(join(folder, "tests"));
   for (const [file, text] of Object.entries(alertRules())) writeFileSync(join(folder, "tests", `${file}.yaml`), text);
   writeFileSync(join(folder, "tests", "configured-jobs.yaml"), configured);
+  writeFileSync(join(folder, "tests", "configured-scrapes.yaml"), scraped);
   for (const file of testFiles) cpSync(join(import.meta.dirname, file), join(folder, "tests", `${file}.test.yaml`));
   return join(folder, "tests");
 }
@@ -71,7 +85,11 @@ describe.skipIf(!existsSync(promtool))("promtool", () => {
 
   it("accepts every rule, those made from the configuration among them", () => {
     const folder = folderOfRules();
-    const files = [...Object.keys(alertRules()).map((file) => `${file}.yaml`), "configured-jobs.yaml"];
+    const files = [
+      ...Object.keys(alertRules()).map((file) => `${file}.yaml`),
+      "configured-jobs.yaml",
+      "configured-scrapes.yaml",
+    ];
     expect(run(["check", "rules", "--lint=all", "--lint-fatal", ...files], folder)).toMatch(/SUCCESS/);
   });
 
@@ -81,7 +99,8 @@ describe.skipIf(!existsSync(promtool))("promtool", () => {
 });
 
 describe("what the configuration says of jobs", () => {
-  const recorded = (text: string) => readRules(text, "configured").groups.flatMap((group) => group.rules);
+  const recorded = (text: string) =>
+    ruleGroups({ file: "configured", text, shipped: true }).flatMap((group) => group.rules);
 
   it("is one series for each job, and one more for how old its success may get", () => {
     expect(recorded(configured)).toEqual([
@@ -128,22 +147,59 @@ describe("what the configuration says of jobs", () => {
   });
 });
 
-describe("a rule file", () => {
-  const alert = {
-    alert: "A",
-    expr: "up == 0",
-    labels: { severity: "warning" },
-    annotations: { summary: "s", description: "d", runbook_url: "docs/runbooks/a.md" },
-  };
-  const file = (rule: object) => JSON.stringify({ groups: [{ name: "g", rules: [rule] }] });
+describe("the rule files of this project", () => {
+  it("have nothing that is refused", () => {
+    expect(ruleProblems()).toEqual([]);
+  });
 
-  it.each([
-    ["no severity", { ...alert, labels: {} }],
-    ["no runbook", { ...alert, annotations: { summary: "s", description: "d" } }],
-    ["an unknown field", { ...alert, fore: "1m" }],
-    ["no expression", { ...alert, expr: "" }],
-  ])("with %s is refused by name", (_title, rule) => {
-    expect(() => readRules(file(rule), "data/rules/a.yaml")).toThrow(/^data\/rules\/a.yaml is no rule file of ours/);
-    expect(readRules(file(alert), "a").groups).toHaveLength(1);
+  it("are joined by the user's, which a pattern may name", () => {
+    const rules = alertRules(["test/fixtures/rules/sh*.yaml"]);
+    expect(rules["shop"]).toBe(readFileSync(join(root, "test/fixtures/rules/shop.yaml"), "utf8"));
+    expect(Object.keys(rules)).toEqual([...Object.keys(alertRules()), "shop"]);
+  });
+
+  it("and those of the user are refused by key where a file is missing or has a name that is taken", () => {
+    const own = [
+      "rules/none.yaml",
+      "test/fixtures/rules/jobs.yaml",
+      "test/fixtures/rules/*",
+      "test/fixtures/rules/shop.yaml",
+    ];
+    const key = "quorum:monitoring.prometheus.rules";
+    expect(ruleProblems(own)).toEqual([
+      { key: `${key}[0]`, text: 'is "rules/none.yaml", but the project has no such file; name one that is there' },
+      {
+        key: `${key}[1]`,
+        text: "takes in test/fixtures/rules/jobs.yaml, but data/rules/jobs.yaml has that name already; rename it",
+      },
+      {
+        key: `${key}[2]`,
+        text: "takes in test/fixtures/rules/configured-shop.yaml, but names that begin with configured- are kept for this project; rename it",
+      },
+      {
+        key: `${key}[2]`,
+        text: "takes in test/fixtures/rules/jobs.yaml, but data/rules/jobs.yaml has that name already; rename it",
+      },
+      {
+        key: `${key}[2]`,
+        text: "takes in test/fixtures/rules/notes.txt, but a rule file ends in .yaml or .yml; rename it, or name the others only",
+      },
+    ]);
+    expect(() => alertRules(own)).toThrow(/^the rules of this stack has 5 problems:\n {2}quorum:monitoring/);
+  });
+
+  it("are refused with the rest of a configuration, before anything is made of it", () => {
+    const told = (prometheus: object) => {
+      const sections = stackSections("dev");
+      return () => parseConfig({ ...sections, monitoring: { ...sections["monitoring"], prometheus } });
+    };
+    const rules = ["test/fixtures/rules/none.yaml"];
+    expect(told({ rules, replicas: 1 })).toThrow(
+      'quorum:monitoring.prometheus.rules[0] is "test/fixtures/rules/none.yaml", but the project has no such file',
+    );
+    expect(told({ rules, enabled: false })).toThrow(
+      "quorum:monitoring.prometheus.rules is a list, but this stack has no Prometheus to read the files",
+    );
+    expect(told({ rules: ["test/fixtures/rules/shop.yaml"] })).not.toThrow();
   });
 });
