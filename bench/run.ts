@@ -1,13 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { benchCluster, clusterProblem } from "./cluster.ts";
+import { benchMonitoring } from "./monitoring.ts";
 import { benchDir } from "./paths.ts";
 import { benchRender } from "./render.ts";
 import { benchStart, startRows } from "./start.ts";
 import { formatReport, type Row } from "./table.ts";
 import { describeSurroundings, findCdk8s, findHelm, type Found } from "./tools.ts";
 
-const usage = "npm run bench -- [render|cluster|start] [--rounds N] [--cold]";
+const usage = "npm run bench -- [render|cluster|monitoring|start] [--rounds N] [--cold]";
 
 const log = (line: string) => console.error(line);
 
@@ -60,10 +61,12 @@ async function measurePart(part: string | undefined, rounds: number | undefined,
       return measureRender(rounds);
     case "cluster":
       return { rows: [...(await benchCluster({ rounds, log })), ...startRows()], peers: {} };
+    case "monitoring":
+      return { rows: await benchMonitoring({ rounds, log }), peers: {} };
     case "start":
       return { rows: await benchStart({ cold, log }), peers: {} };
     default:
-      throw new Error(`bench is asked for "${part}", but it knows render, cluster and start; ${usage}`);
+      throw new Error(`bench is asked for "${part}", but it knows render, cluster, monitoring and start; ${usage}`);
   }
 }
 
