@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
+import { receiverPorts } from "./components/plan/connections/monitoring-parts.ts";
 import { fromHome } from "./config/home-path.ts";
 import { type Config, parseConfig, parseValue } from "./config/parse.ts";
 
@@ -35,14 +36,42 @@ type SecretService = Omit<Service, "env" | "config" | "secrets" | "ingress"> & {
   readonly ingress?:
     (Omit<NonNullable<Service["ingress"]>, "basicAuth"> & { readonly basicAuth?: Texts | undefined }) | undefined;
 };
+/** Texts of a mapping that are secret, by their keys. */
+type Secret<One, Key extends keyof One> = Omit<One, Key> & {
+  readonly [Name in Key]: pulumi.Output<string> | Extract<One[Name], undefined>;
+};
+type Monitoring = Config["monitoring"];
+type Alertmanager = Monitoring["alertmanager"];
+type Receiver = Alertmanager["receivers"][string];
+type Only<Kind extends keyof Receiver> = NonNullable<Receiver[Kind]>;
+type SecretReceiver = Pick<Receiver, "severities"> & {
+  readonly webhook: Secret<Only<"webhook">, "url" | "bearerToken"> | undefined;
+  readonly email: Secret<Only<"email">, "password"> | undefined;
+  readonly slack: Secret<Only<"slack">, "apiUrl"> | undefined;
+  readonly pagerduty: Secret<Only<"pagerduty">, "routingKey"> | undefined;
+};
+type SecretAlertmanager = Omit<Alertmanager, "receivers" | "deadMansSwitch"> & {
+  readonly receivers: Readonly<Record<string, SecretReceiver>>;
+  readonly deadMansSwitch: Secret<NonNullable<Alertmanager["deadMansSwitch"]>, "url"> | undefined;
+};
+type Zipkin = Monitoring["zipkin"];
+type SecretZipkin = Omit<Zipkin, "elasticsearch"> & {
+  readonly elasticsearch: Secret<NonNullable<Zipkin["elasticsearch"]>, "password"> | undefined;
+};
+type SecretMonitoring = Omit<Monitoring, "alertmanager" | "zipkin" | "signIn"> & {
+  readonly signIn: Secret<NonNullable<Monitoring["signIn"]>, "clientSecret"> | undefined;
+  readonly alertmanager: SecretAlertmanager;
+  readonly zipkin: SecretZipkin;
+};
 type Job = Config["jobs"][string];
 type SecretJob = Omit<Job, "env"> & { readonly env: Texts };
 
 /** A configuration whose secrets are secret outputs, as components take them. */
 export interface StackConfig extends Omit<
   Config,
-  "images" | "services" | "jobs" | "backup" | "registry" | "controlPlane"
+  "images" | "services" | "jobs" | "backup" | "registry" | "monitoring" | "controlPlane"
 > {
+  readonly monitoring: SecretMonitoring;
   readonly backup: SecretBackup | undefined;
   readonly registry: SecretRegistry | undefined;
   readonly services: Readonly<Record<string, SecretService>>;
@@ -81,6 +110,7 @@ export function loadConfig(): StackConfig {
     jobs: secretSections.includes("jobs") ? mapValues(jobs, secretJob) : jobs,
     backup: config.backup && secretBackup(config.backup),
     registry: config.registry && secretRegistry(config.registry),
+    monitoring: secretMonitoring(config.monitoring),
     controlPlane: controlPlaneArgs(config),
   };
 }
@@ -110,6 +140,37 @@ function secretBackup({ repository, password, environment, ...backup }: Backup):
 
 function secretRegistry(registry: Registry): SecretRegistry {
   return registry.kind === "harbor" ? registry : { ...registry, htpasswd: pulumi.secret(registry.htpasswd) };
+}
+
+function secretMonitoring({ alertmanager, zipkin, signIn, ...others }: Monitoring): SecretMonitoring {
+  const { elasticsearch } = zipkin;
+  return {
+    ...others,
+    signIn: signIn && withSecrets(signIn, ["clientSecret"]),
+    alertmanager: secretAlertmanager(alertmanager),
+    zipkin: { ...zipkin, elasticsearch: elasticsearch && withSecrets(elasticsearch, ["password"]) },
+  };
+}
+
+/** Where receivers are is worked out here, as later nobody can look into their addresses. */
+function secretAlertmanager({ receivers, deadMansSwitch, ...settings }: Alertmanager): SecretAlertmanager {
+  return {
+    ...settings,
+    outbound: settings.outbound ?? receiverPorts({ receivers, deadMansSwitch }),
+    receivers: mapValues(receivers, ({ severities, webhook, email, slack, pagerduty }) => ({
+      severities,
+      webhook: webhook && withSecrets(webhook, ["url", "bearerToken"]),
+      email: email && withSecrets(email, ["password"]),
+      slack: slack && withSecrets(slack, ["apiUrl"]),
+      pagerduty: pagerduty && withSecrets(pagerduty, ["routingKey"]),
+    })),
+    deadMansSwitch: deadMansSwitch && withSecrets(deadMansSwitch, ["url"]),
+  };
+}
+
+function withSecrets<One extends object, Key extends keyof One>(one: One, keys: readonly Key[]): Secret<One, Key> {
+  const secrets = keys.flatMap((key) => (one[key] === undefined ? [] : [[key, pulumi.secret(one[key])]]));
+  return { ...one, ...Object.fromEntries(secrets) } as Secret<One, Key>;
 }
 
 function secretJob(job: Job): SecretJob {

@@ -6,8 +6,8 @@ import { pullWithSecret } from "./components/platform/pull-secrets.ts";
 import { loadConfig } from "./config.ts";
 import { makeApplications } from "./stack/applications.ts";
 import { openStack } from "./stack/context.ts";
-import { makeMonitoring } from "./stack/monitoring.ts";
-import { makePlatform, makeRegistry, makeUi } from "./stack/platform.ts";
+import { makeMonitoring } from "./stack/monitoring/monitoring.ts";
+import { makeIngressController, makePlatform, makeRegistry, makeUi } from "./stack/platform.ts";
 
 const stack = pulumi.getStack();
 const config = loadConfig();
@@ -17,9 +17,10 @@ if (Object.keys(config.images.pull).length > 0) pulumi.runtime.registerStackTran
 
 const context = openStack(config, stack);
 const platform = makePlatform(context);
-makeApplications(context, platform);
+const controller = makeIngressController(context, platform);
+makeApplications(context, platform, controller);
 await makeRegistry(context, platform);
-makeMonitoring(context, platform);
+makeMonitoring(context, platform, controller);
 makeUi(context, platform);
 
 export const urls = stackUrls(config);

@@ -2,11 +2,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { allDashboardProblems } from "../components/monitoring/dashboards.ts";
+import { ruleProblems } from "../components/monitoring/alert-rules.ts";
 import { connectionProblems } from "../components/plan/connections/connections-checks.ts";
 import { controlPlaneProblems } from "../components/plan/control-plane/control-plane-checks.ts";
 import { type Skipped, withoutUnavailable } from "../components/plan/features.ts";
 import type { ImageSources } from "../components/plan/images/image-names.ts";
 import { controlPlaneImages, type ImageCatalog, requiredImages } from "../components/plan/images/images.ts";
+import { monitoringProblems } from "../components/plan/monitoring/monitoring-checks.ts";
+import { monitoringSecrets } from "../components/plan/monitoring/made-secrets.ts";
+import { prometheusProblems } from "../components/plan/monitoring/prometheus-checks.ts";
+import { presentParts, type PresentParts } from "../components/plan/monitoring/parts.ts";
 import { jobProblems } from "../components/plan/jobs/job-checks.ts";
 import { namespaceProblems, platformProblems } from "../components/plan/platform/platform-checks.ts";
 import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts";
@@ -55,7 +61,7 @@ export interface Config {
   readonly backup: (Backup & { readonly outbound: NonNullable<Backup["outbound"]> }) | undefined;
   readonly ingress: Ingress;
   readonly registry: Registry | undefined;
-  readonly monitoring: Monitoring & { readonly metricsServer: { readonly enabled: boolean } };
+  readonly monitoring: PresentParts<Monitoring>;
   readonly ui: Ui;
   readonly controlPlane: ControlPlane;
   /** What the stack leaves out because this site lacks its images. */
@@ -126,9 +132,10 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const backup = read("backup", sections.backup, raw["backup"]);
   const ingress = read("ingress", sections.ingress, raw["ingress"] ?? {});
   const registry = read("registry", sections.registry, raw["registry"]);
-  const monitoring = read("monitoring", sections.monitoring, raw["monitoring"] ?? {});
+  const wantedParts = read("monitoring", sections.monitoring, raw["monitoring"] ?? {});
   const ui = read("ui", sections.ui, raw["ui"] ?? {});
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
+  const monitoring = wantedParts && platform && controlPlane && presentParts(wantedParts, { platform, controlPlane });
 
   const reached = backup && {
     ...backup,
@@ -138,8 +145,8 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const together = [
     ...(images ? imageProblems(images, catalog, options.complete ?? false) : []),
     ...(namespaces ? namespaceProblems(namespaces) : []),
-    ...(platform && namespaces && security && storage && monitoring && ingress && controlPlane
-      ? platformProblems({ platform, namespaces, security, storage, monitoring, ingress, controlPlane })
+    ...(platform && namespaces && security && storage && wantedParts && ingress && controlPlane
+      ? platformProblems({ platform, namespaces, security, storage, monitoring: wantedParts, ingress, controlPlane })
       : []),
     ...(images && namespaces && security && storage && monitoring && ingress && ui && controlPlane
       ? securityProblems(
@@ -163,9 +170,24 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
         )
       : []),
     ...(controlPlane ? hostProblems(controlPlane, catalog) : []),
-    ...(ingress && monitoring && controlPlane
+    ...(platform && ingress && monitoring && controlPlane
+      ? monitoringProblems(monitoring, {
+          platform,
+          local: isLocal(controlPlane),
+          complete: options.complete ?? false,
+          services: namesIn(raw["services"]),
+          ingress,
+          hostnames: hostnamesOf(services),
+        })
+      : []),
+    ...(monitoring ? allDashboardProblems(monitoring.grafana.dashboards, monitoring.grafana.enabled) : []),
+    ...(monitoring ? ruleProblems(monitoring.prometheus.rules, monitoring.prometheus.enabled) : []),
+    ...(platform && ingress && monitoring && controlPlane
+      ? prometheusProblems({ platform, services, jobs, ingress, monitoring, controlPlane })
+      : []),
+    ...(platform && ingress && monitoring && controlPlane
       ? connectionProblems(
-          { services, jobs, ingress, monitoring, controlPlane, security, backup: reached },
+          { platform, services, jobs, ingress, monitoring, controlPlane, security, backup: reached },
           { declared: namesIn(raw["services"]) },
         )
       : []),
@@ -181,7 +203,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
       ? workloadProblems(services, {
           hosts: podHosts(controlPlane),
           local: isLocal(controlPlane),
-          metrics: controlPlane.mode === "existing" ? undefined : monitoring.metricsServer.enabled !== false,
+          metrics: controlPlane.mode === "existing" ? undefined : monitoring.metricsServer.enabled,
           retain: storage.retain ?? !isLocal(controlPlane),
           generated: security.generatedSecrets,
         })
@@ -226,15 +248,13 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     ingress,
     registry,
     ui,
-    monitoring: {
-      ...monitoring,
-      metricsServer: { ...monitoring.metricsServer, enabled: monitoring.metricsServer.enabled ?? ours },
-    },
+    monitoring,
     controlPlane,
   };
   const { config, skipped } = withoutUnavailable(checked, images.unavailable);
-  // Only now is it known whether there is a Harbor to have it.
-  const secured = config.registry?.kind === "harbor" ? withSecret(config.security, harborAdminSecret) : config.security;
+  // Only now is it known which parts there are to have them.
+  const harbor = config.registry?.kind === "harbor" ? { registry: [harborAdminSecret] } : {};
+  const secured = withSecrets(config.security, { ...harbor, monitoring: monitoringSecrets(config.monitoring) });
   return { ...config, security: secured, skipped };
 }
 
@@ -266,21 +286,15 @@ type Sections = Pick<Config, "services" | "jobs" | "security" | "registry" | "in
   readonly images: Images;
   readonly storage: Storage;
   readonly backup: Backup | undefined;
-  readonly monitoring: Monitoring;
+  readonly monitoring: PresentParts<Monitoring>;
 };
 
 /** The third-party images of sections that are not yet found to fit together. */
 function neededImages(found: Sections): string[] {
-  const { storage, monitoring, controlPlane } = found;
+  const { storage, controlPlane } = found;
   const ours = controlPlane.mode === "kubeadm";
   const provisioner = storage.provisioner ?? (ours ? ("local-path" as const) : ("existing" as const));
-  const metricsServer = { ...monitoring.metricsServer, enabled: monitoring.metricsServer.enabled ?? ours };
-  const withDefaults = {
-    ...found,
-    storage: { ...storage, provisioner },
-    monitoring: { ...monitoring, metricsServer },
-  };
-  return requiredImages(withDefaults);
+  return requiredImages({ ...found, storage: { ...storage, provisioner } });
 }
 
 /** Where images come from when nothing is said about trust: of third-party registries only what the stack may need of them. */
@@ -289,10 +303,28 @@ function trustedRegistries(images: Images, catalog: ImageCatalog): string[] {
   return [...new Set([images.registry, ...(images.mirror === undefined ? repositories : [images.mirror])])].sort();
 }
 
-/** Adds a Secret of a registry of ours to those that are made in the cluster. */
-function withSecret(security: Security, { name, key }: { readonly name: string; readonly key: string }): Security {
-  const secret = { namespace: "registry" as const, keys: [key], length: 32 };
-  return { ...security, generatedSecrets: { ...security.generatedSecrets, [name]: secret } };
+type SecretPlace = Security["generatedSecrets"][string]["namespace"];
+type SecretsByPlace = Readonly<
+  Partial<Record<SecretPlace, readonly { readonly name: string; readonly key: string }[]>>
+>;
+
+/** Adds Secrets that the stack needs for itself to those that are made in the cluster. */
+function withSecrets(security: Security, needed: SecretsByPlace): Security {
+  const generatedSecrets = { ...security.generatedSecrets };
+  for (const namespace of Object.keys(needed) as SecretPlace[]) {
+    for (const { name, key } of needed[namespace] ?? [])
+      generatedSecrets[name] = { namespace, keys: [key], length: 32 };
+  }
+  return { ...security, generatedSecrets };
+}
+
+/** Names by which services are reached. */
+function hostnamesOf(services: Readonly<Record<string, Service>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(services).flatMap(([name, { ingress }]) =>
+      ingress === undefined ? [] : [[name, ingress.hostname]],
+    ),
+  );
 }
 
 function everywhereAt(port: number) {
@@ -389,7 +421,7 @@ function hostProblems(controlPlane: ControlPlane, catalog: ImageCatalog): Proble
 
 function otherExposures({ monitoring, ingress, registry, ui, local }: Exposing): Record<string, Exposure> {
   const all: Record<string, Exposure | undefined> = {
-    "quorum:monitoring.prometheus.expose": monitoring?.prometheus.enabled ? monitoring.prometheus.expose : undefined,
+    ...monitoringExposures(monitoring),
     "quorum:ui.headlamp.expose": ui?.headlamp.enabled ? ui.headlamp.expose : undefined,
   };
   // The controller has an address of its own, but on a local cluster, where there is one for all.
@@ -402,9 +434,18 @@ function otherExposures({ monitoring, ingress, registry, ui, local }: Exposing):
   return Object.fromEntries(Object.entries(all).flatMap(([key, one]) => (one ? [[key, one]] : [])));
 }
 
+function monitoringExposures(monitoring: PresentParts<Monitoring> | undefined): Record<string, Exposure | undefined> {
+  if (monitoring === undefined) return {};
+  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
+  const parts = Object.entries({ prometheus, alertmanager, grafana, loki, zipkin });
+  return Object.fromEntries(
+    parts.map(([name, { enabled, expose }]) => [`quorum:monitoring.${name}.expose`, enabled ? expose : undefined]),
+  );
+}
+
 interface Exposing {
   readonly registry: Registry | undefined;
-  readonly monitoring: Monitoring | undefined;
+  readonly monitoring: PresentParts<Monitoring> | undefined;
   readonly ingress: Ingress | undefined;
   readonly ui: Ui | undefined;
   readonly local: boolean;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { didYouMean, type Problem } from "../components/plan/problems.ts";
 
 /** Parts of a key below which a value may be secret. No message shows one. */
-const secretParts = /^(credentials|env|config|privateKey|basicAuth)$|pass|secret|token/i;
+const secretParts = /^(credentials|env|config|privateKey|basicAuth|url|apiUrl|routingKey)$|pass|secret|token/i;
 const shownLength = 60;
 const hidden = "a value not shown here";
 

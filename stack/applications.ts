@@ -1,9 +1,10 @@
+import type * as pulumi from "@pulumi/pulumi";
 import { Jobs } from "../components/jobs/jobs.ts";
-import { routesOf } from "../components/plan/workload/ingress.ts";
+import { gatewayUrl } from "../components/plan/monitoring/gateway-config.ts";
 import { priorityClassName, priorityClassOf } from "../components/plan/platform/priorities.ts";
 import { podHosts } from "../components/plan/workload/spread.ts";
 import { volumeBackups } from "../components/plan/platform/volume-backup.ts";
-import { IngressController } from "../components/platform/ingress-controller.ts";
+import type { IngressController } from "../components/platform/ingress-controller.ts";
 import { VolumeBackup } from "../components/platform/volume-backup.ts";
 import { Ingresses } from "../components/workload/ingresses.ts";
 import { Workload } from "../components/workload/workload.ts";
@@ -11,11 +12,15 @@ import type { StackContext } from "./context.ts";
 import type { Platform } from "./platform.ts";
 
 /** Services, how the outside reaches them, jobs, and backups of their volumes. */
-export function makeApplications(context: StackContext, platform: Platform): void {
+export function makeApplications(
+  context: StackContext,
+  platform: Platform,
+  controller: IngressController | undefined,
+): void {
   const workloads = makeServices(context, platform);
-  makeIngress(context, platform);
   const { config, provider, images, stack } = context;
   const namespace = platform.nameOf("apps");
+  makeIngress(context, namespace, controller);
   new Jobs(
     "jobs",
     {
@@ -46,6 +51,9 @@ export function makeApplications(context: StackContext, platform: Platform): voi
 
 function makeServices({ config, provider, images }: StackContext, platform: Platform): Map<string, Workload> {
   const hosts = podHosts(config.controlPlane);
+  const tracesEndpoint = config.monitoring.collector.gateway.enabled
+    ? gatewayUrl(config.namespaces.monitoring)
+    : undefined;
   const workloads = Object.entries(config.services).map(([name, service]): [string, Workload] => {
     const generated = Object.keys(service.secrets.generated).length > 0;
     const workload = new Workload(
@@ -55,6 +63,7 @@ function makeServices({ config, provider, images }: StackContext, platform: Plat
         namespace: generated ? platform.withSecrets("apps") : platform.nameOf("apps"),
         image: images.of(service.image),
         priorityClassName: priorityClassOf(service.priority, config.platform),
+        tracesEndpoint: service.traces ? tracesEndpoint : undefined,
         storageClassName: platform.storageClassName,
         retainVolumes: config.storage.retain,
         hosts,
@@ -66,23 +75,12 @@ function makeServices({ config, provider, images }: StackContext, platform: Plat
   return new Map(workloads);
 }
 
-function makeIngress({ config, provider, images }: StackContext, { nameOf }: Platform): void {
+function makeIngress(
+  { config, provider }: StackContext,
+  namespace: pulumi.Output<string>,
+  controller: IngressController | undefined,
+): void {
   const { ingress, services } = config;
-  const controller =
-    ingress.controller === "traefik"
-      ? new IngressController(
-          "ingress-controller",
-          {
-            ...ingress,
-            namespace: nameOf("ingress"),
-            appsNamespace: nameOf("apps"),
-            image: images.thirdParty("traefik"),
-            gatewayApi: routesOf(services).length > 0,
-            priorityClassName: priorityClassOf("critical", config.platform),
-          },
-          { provider },
-        )
-      : undefined;
   if (Object.values(services).some((service) => service.ingress !== undefined))
-    new Ingresses("ingress", { ...ingress, namespace: nameOf("apps"), services, controller }, { provider });
+    new Ingresses("ingress", { ...ingress, namespace, services, controller }, { provider });
 }

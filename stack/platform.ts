@@ -4,9 +4,12 @@ import { planNetworkPolicies } from "../components/plan/connections/network-poli
 import type { Place } from "../components/plan/connections/parties.ts";
 import { priorityClassOf } from "../components/plan/platform/priorities.ts";
 import { planSecurity } from "../components/plan/platform/security.ts";
+import { partsWithIngress } from "../components/plan/monitoring/sign-in.ts";
+import { routesOf } from "../components/plan/workload/ingress.ts";
 import { ClusterUi } from "../components/platform/cluster-ui.ts";
 import { GeneratedSecrets } from "../components/platform/generated-secrets.ts";
 import { Harbor } from "../components/platform/harbor.ts";
+import { IngressController } from "../components/platform/ingress-controller.ts";
 import { LocalPath } from "../components/platform/local-path.ts";
 import { NetworkPolicies } from "../components/platform/network-policies.ts";
 import { PullSecret } from "../components/platform/pull-secrets.ts";
@@ -77,6 +80,30 @@ function makeStorage({ config, provider, images }: StackContext): LocalPath | un
     new PullSecret("local-path-pull", args, { provider });
   }
   return localPath;
+}
+
+/** What serves requests from outside by name; undefined: what the cluster has does. */
+export function makeIngressController(
+  { config, provider, images }: StackContext,
+  { nameOf }: Platform,
+): IngressController | undefined {
+  const { ingress, services, monitoring } = config;
+  if (ingress.controller === "existing") return undefined;
+  return new IngressController(
+    "ingress-controller",
+    {
+      ...ingress,
+      namespace: nameOf("ingress"),
+      served: {
+        apps: nameOf("apps"),
+        ...(partsWithIngress(monitoring).length > 0 && { monitoring: nameOf("monitoring") }),
+      },
+      image: images.thirdParty("traefik"),
+      gatewayApi: routesOf(services).length > 0,
+      priorityClassName: priorityClassOf("critical", config.platform),
+    },
+    { provider },
+  );
 }
 
 /** A registry of the stack's own, where it has one. */

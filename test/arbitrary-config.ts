@@ -145,6 +145,9 @@ export function validConfig(base: Sections): fc.Arbitrary<Sections> {
         const prometheus = {
           ...(base["monitoring"]?.["prometheus"] as Fields | undefined),
           scrapeIntervalSeconds: trace,
+          // Room for the series of any number of pods that is drawn.
+          storageGiB: 100,
+          memoryMiB: 4096,
         };
         return {
           ...base,

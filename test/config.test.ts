@@ -20,6 +20,7 @@ const kubeadm = {
 const good: Raw = {
   images: { registry: "localhost:5000", builds: { app: { context: "app" } } },
   services: { shop: service },
+  monitoring: { alertmanager: { unattended: true } },
   controlPlane: kubeadm,
 };
 
@@ -75,6 +76,7 @@ describe("defaults", () => {
           calls: [],
           outbound: [],
           scrape: true,
+          traces: true,
           type: "business",
           env: {},
           config: {},
@@ -97,6 +99,7 @@ describe("defaults", () => {
       namespaces: {
         apps: "apps",
         monitoring: "monitoring",
+        agents: "monitoring-agents",
         ingress: "ingress",
         registry: "registry",
         ui: "cluster-ui",
@@ -109,15 +112,48 @@ describe("defaults", () => {
           retentionDays: 15,
           storageGiB: 10,
           scrapeIntervalSeconds: 15,
+          samplesPerTarget: 20_000,
+          rules: [],
           cpuMillis: 100,
-          memoryMiB: 512,
+          memoryMiB: 1024,
           lifecycle: false,
         },
+        alertmanager: {
+          enabled: true,
+          replicas: 1,
+          storageGiB: 1,
+          receivers: {},
+          unattended: true,
+          groupWaitSeconds: 30,
+          groupIntervalSeconds: 300,
+          repeatHours: 12,
+          cpuMillis: 20,
+          memoryMiB: 64,
+        },
+        grafana: {
+          enabled: true,
+          storageGiB: 1,
+          dashboards: [],
+          anonymousViewers: false,
+          cpuMillis: 100,
+          memoryMiB: 512,
+        },
+        kubeStateMetrics: { enabled: true, cpuMillis: 20, memoryMiB: 128 },
+        nodeExporter: { enabled: true, cpuMillis: 20, memoryMiB: 64 },
         metricsServer: { enabled: true, kubeletInsecureTls: false },
+        loki: { enabled: true, retentionDays: 14, storageGiB: 10, cpuMillis: 100, memoryMiB: 512 },
+        collector: {
+          gateway: { enabled: true, replicas: 1, cpuMillis: 50, memoryMiB: 192 },
+          agent: { enabled: true, cpuMillis: 50, memoryMiB: 160 },
+          redact: [],
+          samplePercent: 100,
+        },
+        zipkin: { enabled: true, maxSpans: 50_000, cpuMillis: 100, memoryMiB: 512 },
       },
       controlPlane: {
         ...kubeadm,
         local: false,
+        metrics: true,
         goal: "minimal",
         etcd: { events: "shared", quotaMiB: 2048, roundTripMillis: 10 },
         hosts: { a: { address: "192.0.2.11", role: "control-plane", kubelet: {} } },
@@ -151,7 +187,7 @@ describe("a bad configuration", () => {
       "misspelt key",
       withService({ replicaz: 3 }),
       [
-        "quorum:services.shop.replicaz is not a known key, but it must be one of image, kind, role, podManagement, replicas, autoscale, port, expose, servicePort, headless, affinitySeconds, ingress, calls, outbound, exposedTo, scrape, type, env, config, secrets, volumes, resources, priority, placement, progressSeconds, rollback, probes, gracePeriodSeconds; did you mean replicas?",
+        "quorum:services.shop.replicaz is not a known key, but it must be one of image, kind, role, podManagement, replicas, autoscale, port, expose, servicePort, headless, affinitySeconds, ingress, calls, outbound, exposedTo, scrape, traces, type, env, config, secrets, volumes, resources, priority, placement, progressSeconds, rollback, probes, gracePeriodSeconds; did you mean replicas?",
       ],
     ],
     [
@@ -248,7 +284,10 @@ describe("a bad configuration", () => {
     ],
     [
       "a service on Prometheus' port",
-      { ...withService({ expose: { port: 9090 } }), monitoring: { prometheus: { expose: { port: 9090 } } } },
+      {
+        ...withService({ expose: { port: 9090 } }),
+        monitoring: { prometheus: { expose: { port: 9090 } }, alertmanager: { unattended: true } },
+      },
       [
         "quorum:services.shop.expose.port is 9090, but quorum:monitoring.prometheus.expose has that port already; set another, or a hostname of its own for each",
       ],
@@ -364,6 +403,7 @@ describe("a bad configuration", () => {
         b: { ...service, expose: { port: 80 } },
         c: { ...service, image: "none", expose: { port: 80 } },
       },
+      monitoring: good["monitoring"],
       controlPlane: { ...kubeadm, hosts: { a: host(11), b: host(11), c: host(12) } },
     };
     expect(problems(raw).map((line) => line.split(" ")[0])).toEqual([
@@ -410,6 +450,14 @@ describe("a secret", () => {
     [
       "password of a wrong type at the ingress",
       withService({ ingress: { hostname: "a.example.com", basicAuth: { user: [hidden] } } }),
+    ],
+    [
+      "address of a receiver of a wrong type",
+      { ...good, monitoring: { alertmanager: { receivers: { a: { webhook: { url: hidden } } } } } },
+    ],
+    [
+      "key of a receiver of a wrong type",
+      { ...good, monitoring: { alertmanager: { receivers: { a: { pagerduty: { routingKey: [hidden] } } } } } },
     ],
     ["secret environment that is too long", withService({ secrets: { env: { A: hidden.repeat(200_000) } } })],
     ["anything in a section that holds a secret", withService({ role: `${hidden}!` }), ["services"]],
@@ -483,8 +531,12 @@ describe("what this site cannot provide", () => {
     const config = parseConfig(withImages({ unavailable: ["metrics-server", "busybox"] }));
     expect(config.skipped).toEqual([
       { name: "local-path-provisioner", reason: "image busybox is unavailable here" },
+      ...["loki", "prometheus", "alertmanager", "grafana"].map((name) => ({
+        name,
+        reason: "its volume needs local-path-provisioner, which is left out",
+      })),
       { name: "metrics-server", reason: "image metrics-server is unavailable here" },
-      { name: "prometheus", reason: "its volume needs local-path-provisioner, which is left out" },
+      { name: "log collector", reason: "loki is left out" },
     ]);
     expect(config.storage.provisioner).toBe("existing");
     expect(config.monitoring.prometheus.enabled).toBe(false);
@@ -538,6 +590,31 @@ describe("loadConfig", () => {
     const services = { shop: { ...service, secrets, ingress } };
     const sections = { ...runnableSections("dev"), services, jobs: {}, ingress: { controller: "traefik" } };
     expect(JSON.stringify((await load(sections)).config)).not.toMatch(/hunter/);
+  });
+
+  it("keeps the secrets of receivers secret, and knows where they lead", async () => {
+    const receivers = {
+      bot: { webhook: { url: "https://hunter1.example.com:8443/x", bearerToken: "hunter2" } },
+      own: { webhook: { call: "shop/alerts" } },
+      mail: {
+        email: {
+          to: "a@example.com",
+          from: "b@example.com",
+          smarthost: "smtp.example.com:587",
+          username: "u",
+          password: "hunter3",
+        },
+      },
+      chat: { slack: { apiUrl: "https://hunter4.example.com/", channel: "#a" } },
+      page: { pagerduty: { routingKey: "hunter5" } },
+    };
+    const deadMansSwitch = { url: "http://hunter6.example.com/" };
+    const monitoring = { alertmanager: { receivers, deadMansSwitch } };
+    const sections = { ...runnableSections("dev"), services: { shop: service }, jobs: {}, monitoring };
+    const { alertmanager } = (await load(sections)).config.monitoring;
+    expect(JSON.stringify(alertmanager)).not.toMatch(/hunter/);
+    expect(alertmanager.receivers["own"]?.webhook?.call).toBe("shop/alerts");
+    expect(alertmanager.outbound?.map(({ port }) => port)).toEqual([80, 443, 587, 8443]);
   });
 
   it("makes environment and files secret once any of the services' values was", async () => {

@@ -32,6 +32,7 @@ const rich: Sections = {
     mail: service({ port: 8082, outbound: [{ subnet: "198.51.100.0/24", port: 25 }] }),
     alone: service({ port: 8081 }),
   },
+  ui: {},
   jobs: {
     nightly: { schedule: "5 3 * * *", call: "orders/api/job/run/wakeUp" },
     report: {
@@ -44,10 +45,26 @@ const rich: Sections = {
   },
 };
 
+const byName = (part: string) => ({
+  ...(runnableSections("dev")["monitoring"]?.[part] as object | undefined),
+  ingress: { hostname: `${part}.example.com` },
+});
+
 /** A stack with every part of the platform that has pods. */
 const platform: Sections = {
   ...rich,
-  monitoring: { ...runnableSections("dev")["monitoring"] },
+  monitoring: {
+    ...runnableSections("dev")["monitoring"],
+    ...Object.fromEntries(["prometheus", "alertmanager", "grafana", "zipkin"].map((part) => [part, byName(part)])),
+    signIn: {
+      issuerUrl: "https://id.example.com",
+      clientId: "quorum",
+      clientSecret: "secret",
+      authUrl: "https://id.example.com/auth",
+      tokenUrl: "https://id.example.com/token",
+      apiUrl: "https://id.example.com/me",
+    },
+  },
   services: {
     ...rich["services"],
     web: service({ port: 80, ingress: { hostname: "shop.example.com" } }),
@@ -121,6 +138,14 @@ async function run(sections: Sections): Promise<Recording> {
   return record(() => import("../index.ts"), { stack: "dev", config: sections });
 }
 
+/** What is made before something, what comes before that, and so on. */
+function allBefore(recording: Recording, dependencies: readonly string[]): string[] {
+  const byUrn = new Map(recording.resources.map((one) => [one.urn, one.dependencies]));
+  const found = new Set(dependencies);
+  for (const urn of found) for (const before of byUrn.get(urn) ?? []) found.add(before);
+  return [...found];
+}
+
 /** Pods of every object that makes some. */
 function templates(recording: Recording): Template[] {
   return recording.resources.flatMap(({ type, inputs, dependencies }: Registration) => {
@@ -135,7 +160,7 @@ function templates(recording: Recording): Template[] {
         namespace: metadata.namespace,
         labels: template.metadata.labels,
         account: template.spec.serviceAccountName,
-        after: dependencies,
+        after: allBefore(recording, dependencies),
         containerPorts: containers.flatMap((one) => (one.ports ?? []).map(({ containerPort }) => containerPort)),
       },
     ];

@@ -49,7 +49,7 @@ describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
     expect(provider.secretPaths).toContainEqual(["kubeconfig"]);
   });
 
-  it("refuses unrestricted pods in every namespace, but where volumes are made", () => {
+  it("refuses unrestricted pods in every namespace, but where volumes are made and where agents see the hosts", () => {
     const levels = up.ofType(":Namespace").map(({ inputs }) => {
       const { name, labels } = inputs["metadata"] as { name: string; labels: Record<string, string> };
       return [name, labels["pod-security.kubernetes.io/enforce"]];
@@ -57,6 +57,8 @@ describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
     expect(Object.fromEntries(levels)).toEqual({
       apps: "restricted",
       monitoring: "restricted",
+      "monitoring-agents": "privileged",
+      ...(stack === "dev" && { "cluster-ui": "restricted" }),
       "local-path-storage": "privileged",
     });
   });
@@ -83,7 +85,14 @@ describe("the outputs", () => {
   it("of dev are the sample's addresses", async () => {
     const { outputs } = await run("dev", false);
     expect(outputs).toEqual({
-      urls: { app: "http://localhost:9376", prometheus: "http://localhost:9090" },
+      urls: {
+        app: "http://localhost:9376",
+        prometheus: "http://localhost:9090",
+        alertmanager: "http://localhost:9093",
+        grafana: "http://localhost:3000",
+        zipkin: "http://localhost:9411",
+        headlamp: "http://localhost:4466",
+      },
       image: `localhost:5000/quorum/app:dev@sha256:${"a".repeat(64)}`,
       controlPlane: {
         mode: "kubeadm",
@@ -106,11 +115,11 @@ describe("the outputs", () => {
       resources: recording.resources,
     }));
     expect(outputs["skipped"]).toEqual([
-      { name: "metrics-server", reason: "image metrics-server is unavailable here" },
       { name: "prometheus", reason: "image prometheus is unavailable here" },
+      { name: "metrics-server", reason: "image metrics-server is unavailable here" },
     ]);
-    expect(outputs["urls"]).toEqual({ app: "http://localhost:9376" });
-    expect(ofType("StatefulSet")).toEqual([]);
+    expect(outputs["urls"]).not.toHaveProperty("prometheus");
+    expect(ofType("StatefulSet").map(({ name }) => name)).not.toContain("prometheus-server");
     expect(resources.some((one) => one.name.startsWith("metrics-server"))).toBe(false);
   });
 });

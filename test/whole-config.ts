@@ -109,5 +109,66 @@ export function wholeConfig(base: Sections): Sections {
       expose: { httpPort: 8080, httpsPort: 443 },
     },
     ui: { headlamp: { enabled: true, expose: { port: 9999 } } },
+    monitoring: {
+      ...base["monitoring"],
+      prometheus: {
+        ...(base["monitoring"]?.["prometheus"] as object | undefined),
+        ingress: {
+          hostname: "prometheus.example.com",
+          tls: { secretName: "watch-certificate", issuer: "letsencrypt" },
+        },
+      },
+      alertmanager: {
+        expose: { port: 9093 },
+        replicas: 2,
+        storageGiB: 2,
+        receivers: {
+          bot: {
+            webhook: { url: "https://bot.example.com/x", bearerToken: "t0ken" },
+            severities: ["critical", "info"],
+          },
+          own: { webhook: { call: "shop/alerts" } },
+          mailbox: {
+            email: {
+              to: "oncall@example.com",
+              from: "alerts@example.com",
+              smarthost: "smtp.example.com:587",
+              username: "alerts",
+              password: "correct horse",
+            },
+          },
+          chat: { slack: { apiUrl: "https://hooks.example.com/x", channel: "#alerts" } },
+          pager: { pagerduty: { routingKey: "0123456789abcdef" } },
+        },
+        deadMansSwitch: { call: "shop/heartbeat", intervalSeconds: 90 },
+        groupWaitSeconds: 10,
+        groupIntervalSeconds: 200,
+        repeatHours: 5,
+        runbooksUrl: "https://git.example.com/quorum",
+        outbound: [{ subnet: "192.0.2.0/24", port: 443 }],
+        cpuMillis: 30,
+        memoryMiB: 80,
+      },
+      grafana: {
+        ...(base["monitoring"]?.["grafana"] as object | undefined),
+        dashboards: ["test/fixtures/dashboards/shop.json"],
+        anonymousViewers: true,
+        ingress: { hostname: "grafana.example.com", tls: {} },
+      },
+      signIn: {
+        issuerUrl: "https://id.example.com",
+        clientId: "quorum",
+        clientSecret: "correct horse",
+        authUrl: "https://id.example.com/authorize",
+        tokenUrl: "https://id.example.com/token",
+        apiUrl: "https://id.example.com/userinfo",
+        scopes: ["openid", "groups"],
+        groups: ["team-shop"],
+        admins: ["team-platform"],
+        caCertificate: pem("CERTIFICATE"),
+        replicas: 2,
+        outbound: { subnet: "192.0.2.0/24", port: 443 },
+      },
+    },
   };
 }

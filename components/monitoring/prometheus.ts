@@ -1,18 +1,34 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { prometheusConfig, prometheusPort, retentionSize, ruleFileEnding } from "../plan/prometheus.ts";
+import {
+  podNameVariable,
+  prometheusConfig,
+  prometheusPort,
+  retentionSize,
+  ruleFileEnding,
+} from "../plan/monitoring/prometheus.ts";
+import type { ScrapeJob } from "../plan/monitoring/scrape-jobs.ts";
+import { scrapeRights } from "../plan/monitoring/scrape-rights.ts";
+import { planSpread, type PodHost } from "../plan/workload/spread.ts";
 import { exposure, type ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
 export interface PrometheusArgs {
   readonly namespace: pulumi.Input<string>;
   readonly image: pulumi.Input<string>;
-  /** Namespace whose services are scraped. */
-  readonly appsNamespace: pulumi.Input<string>;
-  /** Values of the Service label apptype that are scraped. @default business, as in the sample app */
-  readonly appTypes?: readonly string[];
+  /** What is scraped; its rights to look targets up follow from it. */
+  readonly jobs: readonly ScrapeJob[];
+  /** Namespaces of the stack that targets are looked up in, by purpose: their names in `jobs`, and as they are known once there. */
+  readonly places?: Readonly<Record<string, { readonly name: string; readonly namespace: pulumi.Input<string> }>>;
+  /** Labels of all that leaves it: which cluster and which stack it is about. @default none */
+  readonly externalLabels?: Readonly<Record<string, string>>;
+  /** host:port of each Alertmanager that is told of alerts. @default none */
+  readonly alertmanagers?: readonly string[];
   /** Servers, each with a volume and all the series of its own. @default 1 */
-  readonly replicas?: pulumi.Input<number>;
+  readonly replicas?: number;
+  /** Hosts that take pods. @default not known */
+  readonly hosts?: readonly PodHost[] | undefined;
+  readonly priorityClassName?: pulumi.Input<string> | undefined;
   /** Days that series are kept, if the volume holds them. @default 15 (Prometheus' own) */
   readonly retentionDays?: number;
   /** Size of each server's volume. A change replaces the StatefulSet; volumes that exist keep their size. @default 10 */
@@ -23,6 +39,8 @@ export interface PrometheusArgs {
   readonly retainVolumes?: boolean;
   /** Seconds between two scrapes of a target, 1 to 120. @default 15 */
   readonly scrapeIntervalSeconds?: number;
+  /** Samples that one target may give in a scrape; one with more is not taken at all. @default 20000 */
+  readonly samplesPerTarget?: number;
   /** Rule files by name: recording rules and alerts. A change is read without a restart. @default none */
   readonly rules?: Readonly<Record<string, string>>;
   /** How it is reached from outside the cluster; undefined: not at all. */
@@ -38,19 +56,27 @@ export interface PrometheusArgs {
 /** User `nobody` of the official image. */
 const userId = 65_534;
 const selector = { app: "prometheus-server" };
+const rbacGroup = "rbac.authorization.k8s.io";
 /** Seconds that the replay of a long write-ahead log may take. */
 const startupSeconds = 600;
 const startupPeriodSeconds = 2;
 
-/** Prometheus with its own volume, its discovery of the services of one namespace and no rights elsewhere. */
+/**
+ * Prometheus with its own volume, and with no more rights than its jobs need: to look targets up in the namespaces that they name,
+ * and to read metrics of what asks who wants them.
+ *
+ * Replicas know nothing of each other: each scrapes everything, so that either can be lost.
+ */
 export class Prometheus extends pulumi.ComponentResource {
+  /** Reached inside the cluster, at Prometheus' own port. */
   readonly service: k8s.core.v1.Service;
   readonly statefulSet: k8s.apps.v1.StatefulSet;
 
   constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:Prometheus", name, {}, opts);
     this.statefulSet = this.serveSeries(name, args);
-    this.service = this.expose(name, args);
+    this.service = this.answer(name, args);
+    this.keepOne(name, args);
     this.registerOutputs({});
   }
 
@@ -62,12 +88,12 @@ export class Prometheus extends pulumi.ComponentResource {
       { metadata: { name, namespace, labels: selector }, automountServiceAccountToken: false },
       parent,
     );
-    const binding = this.grant(name, args, account.metadata.name);
+    const grants = this.grant(name, args, account.metadata.name);
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { name: `${name}-config`, namespace, labels: selector },
-        data: { "prometheus.yml": this.configuration(args) },
+        data: { "prometheus.yml": configuration(args) },
       },
       parent,
     );
@@ -100,64 +126,113 @@ export class Prometheus extends pulumi.ComponentResource {
           ...volumes(args),
         },
       },
-      { parent: this, dependsOn: [binding] },
+      { parent: this, dependsOn: grants },
     );
   }
 
-  private expose(name: string, args: PrometheusArgs): k8s.core.v1.Service {
-    const { annotations, ...spec } = exposure(args.expose);
-    const port = args.expose?.port ?? prometheusPort;
-    return new k8s.core.v1.Service(
-      `${name}-service`,
+  /** Inside callers have a Service of their own: the other one's port is for people to choose. */
+  private answer(name: string, args: PrometheusArgs): k8s.core.v1.Service {
+    const service = (suffix: string, serviceName: string, port: number, reached: ReturnType<typeof exposure>) => {
+      const { annotations, ...spec } = reached;
+      return new k8s.core.v1.Service(
+        `${name}-${suffix}`,
+        {
+          metadata: {
+            ...(annotations && { annotations }),
+            name: serviceName,
+            namespace: args.namespace,
+            labels: selector,
+          },
+          spec: {
+            ...spec,
+            selector,
+            // Replicas scrape at different moments, and one that was away has a gap: sent now to one and now to the other, a reader
+            // would see graphs jump. It stays with one for as long as that one is ready.
+            sessionAffinity: "ClientIP",
+            ports: [{ name: "web", protocol: "TCP", port, targetPort: "web" }],
+          },
+        },
+        { parent: this },
+      );
+    };
+    if (args.expose !== undefined) service("public", `${name}-public`, args.expose.port, exposure(args.expose));
+    return service("service", name, prometheusPort, exposure(undefined));
+  }
+
+  /** Of a pair, one goes on while the other's host is drained. */
+  private keepOne(name: string, args: PrometheusArgs): void {
+    if ((args.replicas ?? 1) < 2) return;
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-budget`,
       {
-        metadata: { ...(annotations && { annotations }), name, namespace: args.namespace, labels: selector },
+        metadata: { name, namespace: args.namespace, labels: selector },
         spec: {
-          ...spec,
-          selector,
-          // Replicas hold slightly different samples: one reader stays with one of them.
-          sessionAffinity: "ClientIP",
-          ports: [{ name: "web", protocol: "TCP", port, targetPort: "web" }],
+          maxUnavailable: 1,
+          selector: { matchLabels: selector },
+          // A pod that is not ready serves nobody: it must not keep its host from being drained.
+          unhealthyPodEvictionPolicy: "AlwaysAllow",
         },
       },
       { parent: this },
     );
   }
 
-  private configuration(args: PrometheusArgs): pulumi.Output<string> {
-    return pulumi.output(args.appsNamespace).apply((namespace) =>
-      prometheusConfig({
-        namespace,
-        appTypes: args.appTypes ?? ["business"],
-        scrapeIntervalSeconds: args.scrapeIntervalSeconds ?? 15,
-      }),
+  /** Leave to look up targets in the namespaces of the jobs, and in the whole cluster only what lies in none. */
+  private grant(name: string, args: PrometheusArgs, account: pulumi.Output<string>): pulumi.CustomResource[] {
+    const rights = scrapeRights(args.jobs);
+    const subjects = [{ kind: "ServiceAccount", name: account, namespace: args.namespace }];
+    const places = Object.entries(args.places ?? {});
+    const bindings: pulumi.CustomResource[] = Object.entries(rights.namespaces).map(([namespaceName, rules]) => {
+      const [place, known] = places.find(([, { name: own }]) => own === namespaceName) ?? [namespaceName, undefined];
+      const metadata = {
+        name: known === undefined ? clusterName(name) : name,
+        namespace: known?.namespace ?? namespaceName,
+        labels: selector,
+      };
+      // Once the services' namespace was the only one.
+      const aliases = (role: string) => (place === "apps" ? { aliases: [{ name: `${name}-${role}` }] } : {});
+      const role = new k8s.rbac.v1.Role(
+        `${name}-role-${place}`,
+        { metadata, rules: rules.map((rule) => ({ ...rule })) },
+        { parent: this, ...aliases("role") },
+      );
+      const roleRef = { apiGroup: rbacGroup, kind: "Role", name: role.metadata.name };
+      return new k8s.rbac.v1.RoleBinding(
+        `${name}-binding-${place}`,
+        { metadata, roleRef, subjects },
+        { parent: this, ...aliases("binding") },
+      );
+    });
+    if (rights.cluster.length === 0) return bindings;
+    const metadata = { name: clusterName(name), labels: selector };
+    const role = new k8s.rbac.v1.ClusterRole(
+      `${name}-cluster-role`,
+      { metadata, rules: rights.cluster.map((rule) => ({ ...rule })) },
+      { parent: this },
     );
+    const roleRef = { apiGroup: rbacGroup, kind: "ClusterRole", name: role.metadata.name };
+    const binding = new k8s.rbac.v1.ClusterRoleBinding(
+      `${name}-cluster-binding`,
+      { metadata, roleRef, subjects },
+      { parent: this },
+    );
+    return [...bindings, binding];
   }
+}
 
-  /** Leave to look up targets, in the namespace of the services alone. */
-  private grant(name: string, args: PrometheusArgs, account: pulumi.Output<string>): k8s.rbac.v1.RoleBinding {
-    const verbs = ["get", "list", "watch"];
-    const metadata = { name, namespace: args.appsNamespace, labels: selector };
-    const role = new k8s.rbac.v1.Role(
-      `${name}-role`,
-      {
-        metadata,
-        rules: [
-          { apiGroups: [""], resources: ["services", "pods"], verbs },
-          { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
-        ],
-      },
-      { parent: this },
-    );
-    return new k8s.rbac.v1.RoleBinding(
-      `${name}-binding`,
-      {
-        metadata,
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
-        subjects: [{ kind: "ServiceAccount", name: account, namespace: args.namespace }],
-      },
-      { parent: this },
-    );
-  }
+/** Name of what lies beside others' objects. */
+function clusterName(name: string): string {
+  return `quorum-${name}`;
+}
+
+function configuration(args: PrometheusArgs): string {
+  return prometheusConfig({
+    jobs: args.jobs,
+    scrapeIntervalSeconds: args.scrapeIntervalSeconds ?? 15,
+    samplesPerTarget: args.samplesPerTarget ?? 20_000,
+    externalLabels: args.externalLabels ?? {},
+    alertmanagers: args.alertmanagers ?? [],
+  });
 }
 
 function ruleFiles(rules: Readonly<Record<string, string>>): Record<string, string> {
@@ -200,14 +275,8 @@ function podSpec(
     securityContext: restrictedPod(userId),
     // Time to write the head block down, so that a restart has little to replay.
     terminationGracePeriodSeconds: 120,
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: "kubernetes.io/hostname",
-        whenUnsatisfiable: "ScheduleAnyway",
-        labelSelector: { matchLabels: selector },
-      },
-    ],
+    ...(args.priorityClassName === undefined ? {} : { priorityClassName: args.priorityClassName }),
+    topologySpreadConstraints: spread(args),
     containers: [
       {
         name: "prometheus",
@@ -222,6 +291,7 @@ function podSpec(
           "--config.auto-reload-interval=15s",
           ...(args.lifecycle ? ["--web.enable-lifecycle"] : []),
         ],
+        env: [{ name: podNameVariable, valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
         ports: [{ name: "web", containerPort: prometheusPort, protocol: "TCP" }],
         startupProbe: {
           ...get("/-/ready"),
@@ -243,4 +313,18 @@ function podSpec(
     ],
     volumes: [{ name: "config", projected: { sources: files.map((name) => ({ configMap: { name } })) } }],
   };
+}
+
+/** Two on one host, or in one zone, would be lost together. */
+function spread({ replicas, hosts }: PrometheusArgs): k8s.types.input.core.v1.TopologySpreadConstraint[] {
+  const planned = planSpread(replicas ?? 1, {}, hosts);
+  return [
+    ["kubernetes.io/hostname", planned.hosts] as const,
+    ["topology.kubernetes.io/zone", planned.zones] as const,
+  ].map(([topologyKey, spreading]) => ({
+    maxSkew: 1,
+    topologyKey,
+    whenUnsatisfiable: spreading === "hard" ? "DoNotSchedule" : "ScheduleAnyway",
+    labelSelector: { matchLabels: selector },
+  }));
 }

@@ -1,3 +1,4 @@
+import { withoutCalls, withoutParts } from "./monitoring/left-out-parts.ts";
 import { harborImages, type ImageNeeds, jobImage } from "./images/images.ts";
 import { jobsLeftOut, servicesLeftOut, withoutServices } from "./workload/left-out-services.ts";
 
@@ -22,22 +23,18 @@ export function withoutUnavailable<Config extends ImageNeeds>(
   };
   const ownStorage = storage.provisioner === "local-path";
   const localPath = keep(ownStorage, "local-path-provisioner", ["local-path-provisioner", "busybox"]);
-  const metricsServer = keep(monitoring.metricsServer.enabled, "metrics-server", ["metrics-server"]);
-  let prometheus = keep(monitoring.prometheus.enabled, "prometheus", ["prometheus"]);
-  if (prometheus && ownStorage && !localPath) {
-    skipped.push({ name: "prometheus", reason: "its volume needs local-path-provisioner, which is left out" });
-    prometheus = false;
-  }
   const { ingress, ui } = config;
-  const limits = { unavailable, volumes: !ownStorage || localPath };
-  const noServices = servicesLeftOut(config.services ?? {}, config.images, limits);
-  const noJobs = jobsLeftOut(config.jobs ?? {}, noServices);
-  skipped.push(...noServices.values(), ...noJobs.values());
-  const services = config.services && withoutServices(config.services, noServices);
   const controller = ingress.controller === "traefik";
   const traefik = keep(controller, "ingress-controller", ["traefik"]);
   // Without the controller that was to serve them, they would be rules that nobody follows.
   const unserved = controller && !traefik;
+  const watched = withoutParts(monitoring, { keep, skipped, volumes: !ownStorage || localPath, unserved });
+  const limits = { unavailable, volumes: !ownStorage || localPath };
+  const noServices = servicesLeftOut(config.services ?? {}, config.images, limits);
+  const noJobs = jobsLeftOut(config.jobs ?? {}, noServices);
+  skipped.push(...noServices.values(), ...noJobs.values());
+  const alertmanager = withoutCalls(watched.alertmanager, noServices, skipped);
+  const services = config.services && withoutServices(config.services, noServices);
   for (const [name, service] of Object.entries(unserved ? (services ?? {}) : {})) {
     if (service.ingress === undefined) continue;
     skipped.push({ name: `ingress of ${name}`, reason: "the ingress controller is left out" });
@@ -60,11 +57,7 @@ export function withoutUnavailable<Config extends ImageNeeds>(
       ui: { ...ui, headlamp: { ...ui.headlamp, enabled: headlamp } },
       ...(config.jobs && { jobs: Object.fromEntries(jobs) }),
       storage: { ...storage, provisioner: localPath ? "local-path" : "existing" },
-      monitoring: {
-        ...monitoring,
-        prometheus: { ...monitoring.prometheus, enabled: prometheus },
-        metricsServer: { ...monitoring.metricsServer, enabled: metricsServer },
-      },
+      monitoring: { ...watched, alertmanager },
     },
     skipped,
   };

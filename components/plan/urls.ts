@@ -9,9 +9,9 @@ export interface UrlSettings {
       { readonly role: string; readonly expose?: Exposure | undefined; readonly ingress?: IngressUrl | undefined }
     >
   >;
-  readonly monitoring: { readonly prometheus: { readonly enabled: boolean; readonly expose?: Exposure | undefined } };
+  readonly monitoring: Readonly<Record<"prometheus" | "alertmanager" | "grafana" | "loki" | "zipkin", ReachedPart>>;
   readonly ingress: { readonly controller: "traefik" | "existing"; readonly expose: IngressPorts };
-  readonly ui: { readonly headlamp: { readonly enabled: boolean; readonly expose?: Exposure | undefined } };
+  readonly ui: { readonly headlamp: ReachedPart };
   readonly controlPlane:
     | { readonly mode: "existing" }
     | {
@@ -24,8 +24,15 @@ export interface UrlSettings {
 /** What of a service's ingress decides its URL. */
 interface IngressUrl {
   readonly hostname: string;
-  readonly path: string;
+  readonly path?: string;
   readonly tls?: object | undefined;
+}
+
+/** A part of the platform that people reach. */
+interface ReachedPart {
+  readonly enabled: boolean;
+  readonly expose?: Exposure | undefined;
+  readonly ingress?: IngressUrl | undefined;
 }
 
 /**
@@ -41,17 +48,27 @@ export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: U
     })
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const app = exposed.find(([, role]) => role === "web")?.[0];
-  const parts = { prometheus: monitoring.prometheus, headlamp: ui.headlamp };
+  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
+  const parts: Record<string, ReachedPart> = {
+    prometheus,
+    alertmanager,
+    grafana,
+    loki,
+    zipkin,
+    headlamp: ui.headlamp,
+  };
   return Object.fromEntries([
     ...exposed.map(([name, , url]) => [name === app ? "app" : name, url]),
-    ...Object.entries(parts).flatMap(([name, { enabled, expose }]) =>
-      enabled && expose !== undefined ? [[name, urlOf(expose, fallback)]] : [],
-    ),
+    ...Object.entries(parts).flatMap(([name, { enabled, ...part }]) => {
+      if (!enabled) return [];
+      if (part.ingress !== undefined) return [[name, ingressUrl(part.ingress, ingress)]];
+      return part.expose === undefined ? [] : [[name, urlOf(part.expose, fallback)]];
+    }),
   ]) as Record<string, string>;
 }
 
 /** An existing controller's ports are not known: the usual ones are. */
-function ingressUrl({ hostname, path, tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {
+function ingressUrl({ hostname, path = "/", tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {
   const { httpPort, httpsPort } = controller === "traefik" ? expose : { httpPort: 80, httpsPort: 443 };
   const plain = `http://${hostname}${httpPort === 80 ? "" : `:${httpPort}`}`;
   const secure = `https://${hostname}${httpsPort === 443 ? "" : `:${httpsPort}`}`;

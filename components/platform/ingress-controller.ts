@@ -120,7 +120,7 @@ export class IngressController extends pulumi.ComponentResource {
       parent,
     );
     // Its own namespace is one of those it reads, for the Service whose address it writes into the Ingresses.
-    const bindings = Object.entries({ own: args.namespace, apps: args.appsNamespace }).map(([place, namespace]) => {
+    const bindings = Object.entries({ own: args.namespace, ...args.served }).map(([place, namespace]) => {
       const role = new k8s.rbac.v1.Role(
         `${name}-${place}-role`,
         { metadata: { name: "traefik", namespace, labels: selector }, rules: namespaceRules(gatewayApi) },

@@ -67,7 +67,11 @@ export class LocalPath extends pulumi.ComponentResource {
       {
         metadata: {
           name: args.className ?? "local-path",
-          annotations: { "storageclass.kubernetes.io/is-default-class": "true" },
+          annotations: {
+            "storageclass.kubernetes.io/is-default-class": "true",
+            // Of a hostPath, the other type, the kubelet does not measure how full it is.
+            defaultVolumeType: "local",
+          },
         },
         provisioner: "rancher.io/local-path",
         volumeBindingMode: "WaitForFirstConsumer",

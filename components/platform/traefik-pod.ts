@@ -8,8 +8,8 @@ export interface IngressControllerArgs {
   readonly namespace: pulumi.Input<string>;
   /** Image of Traefik 3.7 or later. */
   readonly image: pulumi.Input<string>;
-  /** Namespace whose Ingresses and HTTPRoutes it serves, and whose Secrets it may therefore read. */
-  readonly appsNamespace: pulumi.Input<string>;
+  /** Namespaces, by their purpose, whose Ingresses and HTTPRoutes it serves, and whose Secrets it may therefore read. */
+  readonly served: Readonly<Record<string, pulumi.Input<string>>>;
   /** Name of the IngressClass, and of the GatewayClass. A change replaces both. @default traefik */
   readonly className?: string | undefined;
   /** Pods. @default 2 */
@@ -96,7 +96,7 @@ export function traefikPod(
 }
 
 function traefikArgs(
-  { namespace, appsNamespace, expose, gatewayApi }: IngressControllerArgs,
+  { namespace, served, expose, gatewayApi }: IngressControllerArgs,
   service: pulumi.Output<string>,
 ): pulumi.Input<string>[] {
   const entryPoint = (name: string, port: number) => [
@@ -104,6 +104,7 @@ function traefikArgs(
     `--entryPoints.${name}.transport.lifeCycle.requestAcceptGraceTimeout=${drainSeconds}s`,
     `--entryPoints.${name}.transport.lifeCycle.graceTimeOut=${finishSeconds}s`,
   ];
+  const watched = pulumi.all([...Object.values(served), namespace]);
   const ingress = "--providers.kubernetesIngressNGINX";
   const gateway = "--providers.kubernetesGateway";
   return [
@@ -121,12 +122,12 @@ function traefikArgs(
     `${ingress}.httpEntryPoint=web`,
     `${ingress}.httpsEntryPoint=websecure`,
     pulumi.interpolate`${ingress}.controllerClass=${controllerOf(namespace)}`,
-    pulumi.interpolate`${ingress}.watchNamespaceSelector=kubernetes.io/metadata.name in (${appsNamespace}, ${namespace})`,
+    pulumi.interpolate`${ingress}.watchNamespaceSelector=kubernetes.io/metadata.name in (${watched.apply((names) => names.join(", "))})`,
     pulumi.interpolate`${ingress}.publishService=${namespace}/${service}`,
     ...(gatewayApi
       ? [
           `${gateway}=true`,
-          pulumi.interpolate`${gateway}.namespaces=${appsNamespace},${namespace}`,
+          pulumi.interpolate`${gateway}.namespaces=${watched.apply((names) => names.join(","))}`,
           pulumi.interpolate`${gateway}.labelSelector=${classLabel}=${namespace}`,
           pulumi.interpolate`${gateway}.statusAddress.service.namespace=${namespace}`,
           pulumi.interpolate`${gateway}.statusAddress.service.name=${service}`,

@@ -60,6 +60,8 @@ export const controlPlaneSchema = z.discriminatedUnion(
         /** Longest round trip between two members; heartbeats and elections follow it. */
         roundTripMillis: integer(1, 5000, 10).default(10),
       }).prefault({}),
+      /** Whether etcd, controller-manager, scheduler and kube-proxy can be scraped at the hosts' addresses: etcd and kube-proxy by plain HTTP. */
+      metrics: flag().default(true),
       /** The hosts are those that `npm run local` makes on this machine. */
       local: flag().default(false),
       hosts: named(label("a host name", "cp-a"), host, "hosts, by name"),

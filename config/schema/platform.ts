@@ -7,6 +7,8 @@ export const platformSchema = choice(["owned", "shared"]).default("owned");
 export const namespacesSchema = mapping({
   apps: label("a namespace", "apps").default("apps"),
   monitoring: label("a namespace", "monitoring").default("monitoring"),
+  /** Made where the stack has agents on the nodes: node-exporter, and the collector of logs. */
+  agents: label("a namespace", "monitoring-agents").default("monitoring-agents"),
   /** Made where the stack has an ingress controller of its own. */
   ingress: label("a namespace", "ingress").default("ingress"),
   /** Made where the stack has a registry of its own. */

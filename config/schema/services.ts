@@ -119,17 +119,24 @@ const urlPath = (example: string) =>
     255,
   );
 
+const hostname = text("a DNS name", "shop.example.com", dnsName, 253);
+
+const ingressTls = mapping({
+  /** Secret with the certificate. @default <service>-tls */
+  secretName: text("the name of a Secret", "shop-tls", dnsName, 253).optional(),
+  /** ClusterIssuer of cert-manager that makes the Secret. Without it the Secret must be there. */
+  issuer: text("the name of a ClusterIssuer", "letsencrypt", dnsName, 253).optional(),
+});
+
+/** How a part of the platform is reached through the ingress controller. */
+export const ingressAddress = mapping({ hostname, tls: ingressTls.optional() });
+
 const ingress = mapping({
   /** Name that requests ask for. */
-  hostname: text("a DNS name", "shop.example.com", dnsName, 253),
+  hostname,
   path: urlPath("/shop").default("/"),
   api: choice(["Ingress", "HTTPRoute"]).default("Ingress"),
-  tls: mapping({
-    /** Secret with the certificate. @default <service>-tls */
-    secretName: text("the name of a Secret", "shop-tls", dnsName, 253).optional(),
-    /** ClusterIssuer of cert-manager that makes the Secret. Without it the Secret must be there. */
-    issuer: text("the name of a ClusterIssuer", "letsencrypt", dnsName, 253).optional(),
-  }).optional(),
+  tls: ingressTls.optional(),
   /** User name to password; whoever asks must give one of them. */
   basicAuth: texts("passwords, by user name").optional(),
   /** What the service sees in place of `path`. */
@@ -176,6 +183,8 @@ export const serviceSchema = mapping({
   exposedTo: list(choice(["outside", "ingress"]), "places").optional(),
   /** Whether Prometheus scrapes it. */
   scrape: flag().default(true),
+  /** Whether it is told where to send its traces, where the stack takes any. */
+  traces: flag().default(true),
   /** Label apptype, by which Prometheus chooses what it scrapes. */
   type: label("the kind of service", "business").default("business"),
   env: environment().default({}),

@@ -53,6 +53,7 @@ export class OwnStack {
       namespaces: {
         apps: this.apps,
         monitoring: this.monitoring,
+        agents: `${this.name}-agents`,
         ingress: `${this.name}-ingress`,
         registry: `${this.name}-registry`,
         ui: `${this.name}-ui`,

@@ -7,7 +7,7 @@ import { ServiceIngress } from "../../components/workload/ingress.ts";
 import { record } from "../recorder.ts";
 
 const expose = { httpPort: 80, httpsPort: 443 };
-const controllerArgs = { namespace: "door", appsNamespace: "shop", image: "traefik:v3", expose };
+const controllerArgs = { namespace: "door", served: { apps: "shop" }, image: "traefik:v3", expose };
 const previews = [true, false];
 
 describe("IngressController", () => {

@@ -2,12 +2,23 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { MetricsServer } from "../../components/monitoring/metrics-server.ts";
 import { Prometheus, type PrometheusArgs } from "../../components/monitoring/prometheus.ts";
+import { scrapeJobs } from "../../components/plan/monitoring/scrape-jobs.ts";
+import { namespaces, needs } from "../plan/monitoring/scrape-needs.ts";
 import { record } from "../recorder.ts";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- recorded inputs have no types of their own */
 
 describe("Prometheus", () => {
-  const args: PrometheusArgs = { namespace: "monitoring", image: "prometheus:v3", appsNamespace: "shop" };
+  const jobs = scrapeJobs(needs({ platform: "shared" }));
+  const args: PrometheusArgs = {
+    namespace: "watch",
+    image: "prometheus:v3",
+    jobs,
+    places: {
+      apps: { name: namespaces.apps, namespace: "shop-made" },
+      monitoring: { name: namespaces.monitoring, namespace: "watch-made" },
+    },
+  };
   const make = (more: Partial<PrometheusArgs> = {}, preview = false) =>
     record(() => void new Prometheus("prometheus", { ...args, ...more }), { preview });
   const server = async (more: Partial<PrometheusArgs> = {}) =>
@@ -21,36 +32,68 @@ describe("Prometheus", () => {
       "kubernetes:core/v1:Service::prometheus-peers",
       "kubernetes:core/v1:Service::prometheus-service",
       "kubernetes:core/v1:ServiceAccount::prometheus-account",
-      "kubernetes:rbac.authorization.k8s.io/v1:Role::prometheus-role",
-      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding::prometheus-binding",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role::prometheus-role-apps",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role::prometheus-role-monitoring",
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding::prometheus-binding-apps",
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding::prometheus-binding-monitoring",
       "quorum:monitoring:Prometheus::prometheus",
     ]);
   });
 
-  it("scrapes the given namespace at the given interval", async () => {
-    const data = (await make({ scrapeIntervalSeconds: 5 })).get("prometheus-config").inputs["data"] as Record<
-      string,
-      string
-    >;
-    const config = parse(data["prometheus.yml"] ?? "");
-    expect(config.global.scrape_interval).toBe("5s");
-    expect(config.scrape_configs[1].relabel_configs[0].regex).toBe("shop;business");
+  it("runs its jobs at the given interval, under the limits and labels that it is given", async () => {
+    const recording = await make({
+      scrapeIntervalSeconds: 5,
+      samplesPerTarget: 700,
+      externalLabels: { stack: "test" },
+      alertmanagers: ["alertmanager-0:9093"],
+    });
+    const data = recording.get("prometheus-config").inputs["data"] as Record<string, string>;
+    expect(parse(data["prometheus.yml"] ?? "")).toMatchObject({
+      global: { scrape_interval: "5s", sample_limit: 700, external_labels: { stack: "test", replica: "${POD_NAME}" } },
+      alerting: { alertmanagers: [{ static_configs: [{ targets: ["alertmanager-0:9093"] }] }] },
+      scrape_configs: jobs,
+    });
+    const [container] = (await server()).spec.template.spec.containers;
+    expect(container.env).toEqual([{ name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }]);
   });
 
-  it("may look up targets in that namespace and do nothing else anywhere", async () => {
+  it("may look up targets in the namespaces of its jobs and do nothing else anywhere", async () => {
     const recording = await make();
-    expect(recording.get("prometheus-role").inputs).toMatchObject({
-      metadata: { namespace: "shop" },
+    expect(recording.get("prometheus-role-apps").inputs).toMatchObject({
+      metadata: { name: "prometheus", namespace: "shop-made" },
       rules: [
         { apiGroups: [""], resources: ["services", "pods"], verbs: ["get", "list", "watch"] },
         { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] },
       ],
     });
-    expect(recording.get("prometheus-binding").inputs).toMatchObject({
-      metadata: { namespace: "shop" },
-      subjects: [{ kind: "ServiceAccount", name: "prometheus", namespace: "monitoring" }],
+    expect(recording.get("prometheus-binding-monitoring").inputs).toMatchObject({
+      metadata: { namespace: "watch-made" },
+      subjects: [{ kind: "ServiceAccount", name: "prometheus", namespace: "watch" }],
     });
     expect(recording.names().join()).not.toContain("ClusterRole");
+  });
+
+  it("takes over the rights that it had when it looked at the services alone", async () => {
+    const recording = await make();
+    expect(recording.get("prometheus-role-apps").aliases).toContain("prometheus-role");
+    expect(recording.get("prometheus-binding-apps").aliases).toContain("prometheus-binding");
+    expect(recording.get("prometheus-role-monitoring").aliases).not.toContain("prometheus-role");
+  });
+
+  it("may read metrics of the whole cluster where that is the stack's, under names that are nobody else's", async () => {
+    const recording = await make({ jobs: scrapeJobs(needs()) });
+    expect(recording.get("prometheus-role-kube-system").inputs["metadata"]).toMatchObject({
+      name: "quorum-prometheus",
+      namespace: "kube-system",
+    });
+    expect(recording.get("prometheus-cluster-role").inputs).toMatchObject({
+      metadata: { name: "quorum-prometheus" },
+      rules: [{ resources: ["nodes"] }, { resources: ["nodes/metrics"] }, { nonResourceURLs: ["/metrics"] }],
+    });
+    expect(recording.get("prometheus-cluster-binding").inputs).toMatchObject({
+      roleRef: { kind: "ClusterRole", name: "quorum-prometheus" },
+      subjects: [{ kind: "ServiceAccount", name: "prometheus", namespace: "watch" }],
+    });
   });
 
   it("reads a changed configuration by itself; the endpoints that change it answer only when asked", async () => {
@@ -97,24 +140,51 @@ describe("Prometheus", () => {
   });
 
   it("comes after its rights", async () => {
-    const recording = await make();
-    expect(recording.get("prometheus-server").dependencies).toContain(recording.get("prometheus-binding").urn);
+    const recording = await make({ jobs: scrapeJobs(needs()) });
+    const { dependencies } = recording.get("prometheus-server");
+    for (const name of ["prometheus-binding-apps", "prometheus-binding-kube-system", "prometheus-cluster-binding"])
+      expect(dependencies).toContain(recording.get(name).urn);
   });
 
-  it("is reached from outside only when asked, one reader by one replica", async () => {
-    expect((await make()).get("prometheus-service").inputs["spec"]).toMatchObject({
-      type: "ClusterIP",
-      ports: [{ port: 9090 }],
+  it("is reached from inside at its own port, and from outside only when asked, one reader by one replica", async () => {
+    const inside = { type: "ClusterIP", sessionAffinity: "ClientIP", ports: [{ port: 9090, targetPort: "web" }] };
+    const alone = await make();
+    expect(alone.get("prometheus-service").inputs["spec"]).toMatchObject(inside);
+    expect(alone.ofType(":Service")).toHaveLength(2);
+    const exposed = await make({ expose: { port: 80 } });
+    expect(exposed.get("prometheus-service").inputs["spec"]).toMatchObject(inside);
+    expect(exposed.get("prometheus-public").inputs).toMatchObject({
+      metadata: { name: "prometheus-public" },
+      spec: { type: "LoadBalancer", sessionAffinity: "ClientIP", ports: [{ port: 80, targetPort: "web" }] },
     });
-    expect((await make({ expose: { port: 80 } })).get("prometheus-service").inputs["spec"]).toMatchObject({
-      type: "LoadBalancer",
-      sessionAffinity: "ClientIP",
-      ports: [{ port: 80, targetPort: "web" }],
+  });
+
+  it("keeps one of a pair while a host is drained, and has no budget where it is alone", async () => {
+    const pair = await make({ replicas: 2 });
+    expect(pair.get("prometheus-budget").inputs["spec"]).toEqual({
+      maxUnavailable: 1,
+      selector: { matchLabels: { app: "prometheus-server" } },
+      unhealthyPodEvictionPolicy: "AlwaysAllow",
+    });
+    expect((await make()).ofType("PodDisruptionBudget")).toEqual([]);
+  });
+
+  it.each<[string, Partial<PrometheusArgs>, string, string]>([
+    ["where there is a host for each", { hosts: [{}, {}] }, "DoNotSchedule", "ScheduleAnyway"],
+    ["where there is a zone for each", { hosts: [{ zone: "a" }, { zone: "b" }] }, "DoNotSchedule", "DoNotSchedule"],
+    ["as far as it goes, where there may not be", {}, "ScheduleAnyway", "ScheduleAnyway"],
+  ])("keeps a pair apart %s", async (_, more, byHost, byZone) => {
+    const pod = (await server({ replicas: 2, ...more })).spec.template.spec;
+    const rules = pod.topologySpreadConstraints.map((one: any) => [one.topologyKey, one.whenUnsatisfiable]);
+    expect(Object.fromEntries(rules)).toEqual({
+      "kubernetes.io/hostname": byHost,
+      "topology.kubernetes.io/zone": byZone,
     });
   });
 
   it("is what Pod Security restricted admits", async () => {
-    const pod = (await server()).spec.template.spec;
+    const pod = (await server({ priorityClassName: "high" })).spec.template.spec;
+    expect(pod.priorityClassName).toBe("high");
     expect(pod.securityContext).toMatchObject({
       runAsNonRoot: true,
       runAsUser: 65534,

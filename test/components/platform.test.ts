@@ -81,7 +81,10 @@ describe("LocalPath", () => {
 
   it("is the default class, and binds where the pod runs", async () => {
     expect((await make(false)).get("local-path-class").inputs).toMatchObject({
-      metadata: { name: "local-path", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+      metadata: {
+        name: "local-path",
+        annotations: { "storageclass.kubernetes.io/is-default-class": "true", defaultVolumeType: "local" },
+      },
       provisioner: "rancher.io/local-path",
       volumeBindingMode: "WaitForFirstConsumer",
     });

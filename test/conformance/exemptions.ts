@@ -36,19 +36,19 @@ export const exemptions: readonly Exemption[] = [
     object: "StatefulSet/monitoring/prometheus",
     check: "statefulset-has-host-podantiaffinity",
     stacks: ["prod"],
-    reason: "it has one pod, which nothing can keep apart from",
-  },
-  {
-    object: "StatefulSet/monitoring/prometheus",
-    check: "statefulset-has-poddisruptionbudget",
-    stacks: ["prod"],
-    reason: "it has one pod: a budget would block every drain of its host, or guard nothing",
+    reason: "its pair is kept apart by topologySpreadConstraints, as services are; the check knows only affinity",
   },
   {
     object: "Deployment/kube-system/metrics-server",
     check: "deployment-replicas",
     reason:
       "one pod is metrics-server's ordinary deployment: without it for a moment kubectl top has no answer, and an autoscaler keeps the number that it has",
+  },
+  {
+    object: "Deployment/monitoring/kube-state-metrics",
+    check: "deployment-replicas",
+    reason:
+      "two pods would tell everything twice; what a lost one could not tell for some seconds is what no alert waits less for than a minute",
   },
   {
     object: "Deployment/kube-system/metrics-server",

@@ -18,7 +18,14 @@ describe("how long a token lives", () => {
 });
 
 describe("a token for the UI", () => {
-  const namespaces = { apps: "apps", monitoring: "monitoring", ingress: "ingress", registry: "registry", ui: "look" };
+  const namespaces = {
+    apps: "apps",
+    monitoring: "monitoring",
+    agents: "agents",
+    ingress: "ingress",
+    registry: "registry",
+    ui: "look",
+  };
   const enabled = (value: boolean) => ({ headlamp: { enabled: value } });
 
   it("is asked of the cluster, for the account that may only read", async () => {

@@ -64,3 +64,39 @@ describe("requests by name", () => {
     expect(() => dev({ ingress })).toThrow(/9376, but quorum:ingress\.expose\.httpPort has that port already/);
   });
 });
+
+describe("a service that alerts are sent to", () => {
+  const services = {
+    shop: { image: "app", role: "web" },
+    bot: { image: "node", role: "bot" },
+  };
+  const receivers = { one: { webhook: { call: "bot/alerts" } }, other: { webhook: { call: "shop/alerts" } } };
+  const monitoring = { alertmanager: { receivers, deadMansSwitch: { call: "bot/heartbeat" } } };
+
+  it("is told of no more where it is left out", () => {
+    const images = { digest: `sha256:${"a".repeat(64)}` };
+    const sections = runnableSections("dev");
+    const config = parseConfig({
+      ...sections,
+      images: { ...sections["images"], builds: { app: { context: "app", ...images } }, unavailable: ["node"] },
+      services,
+      monitoring,
+      jobs: {},
+    });
+    expect(config.skipped).toEqual(
+      expect.arrayContaining([
+        { name: "service bot", reason: "image node is unavailable here" },
+        { name: "alerts to one", reason: "service bot is left out" },
+        { name: "dead man's switch", reason: "service bot is left out" },
+      ]),
+    );
+    expect(Object.keys(config.monitoring.alertmanager.receivers)).toEqual(["other"]);
+    expect(config.monitoring.alertmanager.deadMansSwitch).toBeUndefined();
+  });
+
+  it("is told where it is there", () => {
+    const { alertmanager } = dev({ services, monitoring, jobs: {} }).monitoring;
+    expect(Object.keys(alertmanager.receivers)).toEqual(["one", "other"]);
+    expect(alertmanager.deadMansSwitch).toMatchObject({ call: "bot/heartbeat", intervalSeconds: 60 });
+  });
+});

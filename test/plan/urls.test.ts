@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { stackUrls, type UrlSettings } from "../../components/plan/urls.ts";
+import { noMonitoring } from "./no-monitoring.ts";
 
-const off = { prometheus: { enabled: false } };
+const off = noMonitoring;
 const rest = {
   ingress: { controller: "traefik" as const, expose: { httpPort: 80, httpsPort: 443 } },
   ui: { headlamp: { enabled: false } },
@@ -15,7 +16,7 @@ describe("URLs", () => {
       {
         ...rest,
         services: { metricsdemo: { role: "web", expose: { port: 9376 } }, inner: { role: "web" } },
-        monitoring: { prometheus: { enabled: true, expose: { port: 9090 } } },
+        monitoring: { ...off, prometheus: { enabled: true, expose: { port: 9090 } } },
         controlPlane: local,
       },
       { app: "http://localhost:9376", prometheus: "http://localhost:9090" },
@@ -85,11 +86,38 @@ describe("URLs", () => {
       { shop: "https://shop.example.com" },
     ],
     [
+      "of every part that people reach, by its ingress before its port",
+      {
+        ...rest,
+        services: {},
+        monitoring: {
+          prometheus: {
+            enabled: true,
+            ingress: { hostname: "prometheus.example.com", tls: {} },
+            expose: { port: 9090 },
+          },
+          alertmanager: { enabled: true, expose: { port: 9093, hostname: "alerts.example.com" } },
+          grafana: { enabled: true, ingress: { hostname: "grafana.example.com" } },
+          loki: { enabled: true, expose: { port: 3100, address: "192.0.2.7" } },
+          zipkin: { enabled: true },
+        },
+        ui: { headlamp: { enabled: true, expose: { port: 80, hostname: "headlamp.example.com" } } },
+        controlPlane: { mode: "existing" },
+      },
+      {
+        prometheus: "https://prometheus.example.com",
+        alertmanager: "http://alerts.example.com:9093",
+        grafana: "http://grafana.example.com",
+        loki: "http://192.0.2.7:3100",
+        headlamp: "http://headlamp.example.com",
+      },
+    ],
+    [
       "of nothing that is left out",
       {
         ...rest,
         services: {},
-        monitoring: { prometheus: { enabled: false, expose: { port: 9090 } } },
+        monitoring: { ...off, prometheus: { enabled: false, expose: { port: 9090 } } },
         controlPlane: { mode: "existing" },
       },
       {},

@@ -42,6 +42,8 @@ export const kubeStateMetrics = part("monitoring", "kube-state-metrics");
 export const loki = part("monitoring", "loki");
 export const gateway = part("monitoring", "otel-gateway");
 export const zipkin = part("monitoring", "zipkin");
+/** Reads the cluster's events, once for all nodes. */
+export const eventCollector = part("monitoring", "otel-events");
 /** Reads logs on every node; node-exporter, beside it, has the host's network, of which no policy knows. */
 export const logAgent = part("agents", "otel-agent");
 export const nodeExporter = part("agents", "node-exporter");
@@ -76,7 +78,7 @@ export interface MonitoringConnections {
   readonly prometheus: Reached;
   readonly alertmanager: Reached & {
     readonly receivers: Readonly<Record<string, ReceiverCalls>>;
-    readonly deadMansSwitch?: { readonly url?: string | undefined; readonly call?: string | undefined } | undefined;
+    readonly deadMansSwitch?: { readonly url?: unknown; readonly call?: string | undefined } | undefined;
     readonly outbound?: readonly Outbound[] | undefined;
   };
   readonly grafana: Reached;
@@ -87,14 +89,22 @@ export interface MonitoringConnections {
     readonly elasticsearch?: { readonly url: string; readonly outbound?: Outbound | undefined } | undefined;
   };
   readonly collector: { readonly agent: Present; readonly gateway: Present };
-  readonly signIn?: { readonly issuerUrl: string; readonly outbound?: Outbound | undefined } | undefined;
+  readonly signIn?: SignInCalls | undefined;
 }
 
 interface ReceiverCalls {
-  readonly webhook?: { readonly url?: string | undefined; readonly call?: string | undefined } | undefined;
+  /** With a URL that is no plain text, as it is secret, `outbound` has to say where it leads. */
+  readonly webhook?: { readonly url?: unknown; readonly call?: string | undefined } | undefined;
   readonly email?: { readonly smarthost: string } | undefined;
   readonly slack?: object | undefined;
   readonly pagerduty?: object | undefined;
+}
+
+interface SignInCalls {
+  readonly issuerUrl: string;
+  readonly tokenUrl?: string | undefined;
+  readonly apiUrl?: string | undefined;
+  readonly outbound?: Outbound | undefined;
 }
 
 /** What of a stack decides who talks to whom in its monitoring. */
@@ -168,6 +178,7 @@ function prometheusGraph(
     [monitoring.loki.enabled, loki, [monitoringPorts.loki]],
     [monitoring.collector.gateway.enabled, gateway, [monitoringPorts.collectorMetrics]],
     [monitoring.collector.agent.enabled, logAgent, [monitoringPorts.collectorMetrics]],
+    [monitoring.collector.agent.enabled, eventCollector, [monitoringPorts.collectorMetrics]],
     [monitoring.zipkin.enabled, zipkin, [monitoringPorts.zipkin]],
   ];
   const scraped = own.flatMap(([there, party, ports]) =>
@@ -179,9 +190,13 @@ function prometheusGraph(
 function alertmanagerGraph({ alertmanager: settings }: MonitoringConnections): Graph {
   const why = `${key}.alertmanager`;
   const port = monitoringPorts.alertmanagerCluster;
-  const peers = (["TCP", "UDP"] as const).map(
-    (protocol): Connection => ({ from: alertmanager, to: alertmanager, port, protocol, why: `${why}.replicas` }),
-  );
+  const peers = (["TCP", "UDP"] as const).map((protocol): Connection => ({
+    from: alertmanager,
+    to: alertmanager,
+    port,
+    protocol,
+    why: `${why}.replicas`,
+  }));
   return {
     parties: [alertmanager],
     connections: [...peers, ...outboundOf(alertmanager, settings.outbound ?? receiverPorts(settings), why)],
@@ -189,14 +204,16 @@ function alertmanagerGraph({ alertmanager: settings }: MonitoringConnections): G
 }
 
 /** Where receivers outside of the stack are is not known, only at which ports. */
-function receiverPorts(settings: MonitoringConnections["alertmanager"]): Outbound[] {
+export function receiverPorts(
+  settings: Pick<MonitoringConnections["alertmanager"], "receivers" | "deadMansSwitch">,
+): Outbound[] {
   const urls = [
     settings.deadMansSwitch?.url,
     ...Object.values(settings.receivers).flatMap(({ webhook, slack, pagerduty }) => [
       webhook?.url,
       ...(slack || pagerduty ? ["https://"] : []),
     ]),
-  ].filter((url) => url !== undefined);
+  ].filter((url) => typeof url === "string");
   const mail = Object.values(settings.receivers).flatMap(({ email }) => (email ? [smtpPort(email.smarthost)] : []));
   return [...new Set([...urls.map(portOf), ...mail])]
     .sort((a, b) => a - b)
@@ -233,8 +250,10 @@ function grafanaGraph(monitoring: MonitoringConnections): Graph {
 
 function signInCalls(from: Party, { signIn }: MonitoringConnections): Connection[] {
   if (signIn === undefined) return [];
-  const provider = signIn.outbound ?? { subnet: anywhere, port: portOf(signIn.issuerUrl), protocol: "TCP" as const };
-  return outboundOf(from, [provider], `${key}.signIn`);
+  const { issuerUrl, tokenUrl, apiUrl, outbound } = signIn;
+  const ports = new Set([issuerUrl, tokenUrl, apiUrl].filter((url) => url !== undefined).map(portOf));
+  const provider = [...ports].map((port) => ({ subnet: anywhere, port, protocol: "TCP" as const }));
+  return outboundOf(from, outbound === undefined ? provider : [outbound], `${key}.signIn`);
 }
 
 function gatewayGraph(monitoring: MonitoringConnections, network: ClusterNetwork): Graph {
@@ -254,12 +273,13 @@ function gatewayGraph(monitoring: MonitoringConnections, network: ClusterNetwork
 
 function agentGraph({ loki: store }: MonitoringConnections, network: ClusterNetwork): Graph {
   const why = `${key}.collector.agent`;
+  const readers = [logAgent, eventCollector];
   return {
-    parties: [logAgent],
-    connections: [
-      ...callsApiServer(logAgent, network, why),
-      ...(store.enabled ? [tcp(logAgent, loki, monitoringPorts.loki, why)] : []),
-    ],
+    parties: readers,
+    connections: readers.flatMap((reader) => [
+      ...callsApiServer(reader, network, why),
+      ...(store.enabled ? [tcp(reader, loki, monitoringPorts.loki, why)] : []),
+    ]),
   };
 }
 

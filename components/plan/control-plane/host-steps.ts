@@ -14,6 +14,7 @@ export interface StepContext {
 
 export const adminKubeconfig = "/etc/kubernetes/admin.conf";
 export const pki = "/etc/kubernetes/pki";
+const manifests = "/etc/kubernetes/manifests";
 const clusterMarker = `${hostFolder}/cluster`;
 export const sealKey = `${hostFolder}/join/seal.key`;
 export const sealCertificate = `${hostFolder}/join/seal.crt`;
@@ -160,20 +161,52 @@ export function onlyRun(host: PlannedHost): string {
   return soleRun(hostFolder, kubeadmSeconds, failure);
 }
 
-/** Lines that bring changed settings to the API server, controller manager and scheduler of a member, and wait for them. */
+/** Lines that bring changed settings to the API server, controller manager, scheduler and etcd of a member, and wait for them. */
 export function memberLines(host: PlannedHost, config: string): string[] {
-  const manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+  const manifest = `${manifests}/kube-apiserver.yaml`;
   return [
     `for file in crt key; do [ ! -e ${pki}/apiserver.$file ] || mv -f ${pki}/apiserver.$file ${pki}/apiserver.$file.old; done`,
     `kubeadm init phase certs apiserver --config ${config} >&2`,
-    `running() { kubectl -n kube-system get pod kube-apiserver-${host.name} -o jsonpath='{.metadata.annotations.kubernetes\\.io/config\\.hash}'; }`,
+    `running() { kubectl -n kube-system get pod "$1-${host.name}" -o jsonpath='{.metadata.annotations.kubernetes\\.io/config\\.hash}'; }`,
     `healthy() { kubectl get --raw /readyz --server https://${host.address}:${apiPort} >/dev/null 2>&1; }`,
-    `was=$(running)`,
+    `was=$(running kube-apiserver)`,
     `before=$(cksum < ${manifest})`,
     `kubeadm init phase control-plane all --config ${config} >&2`,
     // The old one still answers while the kubelet takes up the new manifest.
-    `replaced() { [ "$(running 2>/dev/null)" != "$was" ] && healthy; }`,
-    `[ "$before" = "$(cksum < ${manifest})" ] || wait_for ${nodeSeconds} replaced || fail "the API server of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
+    `replaced() { is=$(running "$1" 2>/dev/null) && [ -n "$is" ] && [ "$is" != "$was" ] && healthy; }`,
+    `[ "$before" = "$(cksum < ${manifest})" ] || wait_for ${nodeSeconds} replaced kube-apiserver || fail "the API server of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
+    ...etcdLines(host, config),
+  ];
+}
+
+/**
+ * The same for etcd, after `running` and `replaced` are there. A host that joined tells its etcd of the members that were there;
+ * kubeadm's fresh manifest would name the host alone, which begins another cluster should the data ever be gone.
+ *
+ * On a cluster of one host this takes minutes: with etcd the API server is gone, and a kubelet that waits for its answers about
+ * volume claims lets go of the old pod's volumes only after two minutes (137 s seen). Other pods run on meanwhile.
+ */
+function etcdLines(host: PlannedHost, config: string): string[] {
+  const manifest = `${manifests}/etcd.yaml`;
+  const made = `${hostFolder}/etcd`;
+  const initial = "/- --initial-cluster(-state)?=/";
+  return [
+    `if [ -e ${manifest} ]; then`,
+    `  rm -rf ${made}`,
+    `  mkdir ${made}`,
+    `  KUBEADM_INIT_DRYRUN_DIR=${made} kubeadm init phase etcd local --dry-run --config ${config} >&2`,
+    `  awk 'NR == FNR { if (${initial}) kept = kept $0 "\\n"; next } ${initial} { printf "%s", kept; kept = ""; next } { print }' ${manifest} ${made}/etcd.yaml > ${made}/kept.yaml`,
+    `  if ! cmp -s ${manifest} ${made}/kept.yaml; then`,
+    `    was=$(running etcd)`,
+    // Renamed from outside: the kubelet runs every file of that folder.
+    `    chmod 600 ${made}/kept.yaml`,
+    `    mv -f ${made}/kept.yaml ${manifest}`,
+    `    wait_for ${nodeSeconds} replaced etcd || fail "etcd of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
+    `  fi`,
+    `  rm -rf ${made}`,
+    // The next host's member stops only after this one is back, also where an earlier run was killed while it waited.
+    `  wait_for ${nodeSeconds} healthy || fail "the API server of ${host.name} does not reach its etcd; look at its log on ${host.address}"`,
+    `fi`,
   ];
 }
 

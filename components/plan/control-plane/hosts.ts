@@ -51,6 +51,17 @@ export interface KubeadmSettings {
   readonly local: boolean;
   readonly goal: Goal;
   readonly etcd: EtcdSettings;
+  /**
+   * Whether etcd, controller-manager, scheduler and kube-proxy answer with their metrics at the hosts' own addresses; kubeadm has
+   * all four on loopback, where nothing in the cluster reaches them.
+   *
+   * The controller-manager (10257) and the scheduler (10259) ask for a token that may read `/metrics`. Those of etcd (2381) and of
+   * kube-proxy (10249) are plain HTTP without a sign-in: whoever reaches a host at these ports reads how large etcd is, who its
+   * members are and how fast it writes, but no key and no value of it. etcd's own TLS would be worse: at its metrics port it asks
+   * for a client's certificate, which the kubelet's probes do not have, and at its client port such a certificate reads every
+   * Secret. Where others reach the hosts' network, keep both ports from them by a firewall, or set this to false.
+   */
+  readonly metrics: boolean;
   readonly hosts: Readonly<Record<string, HostSettings>>;
   /** Host that begins the cluster. @default the first control-plane host by name */
   readonly firstHost?: string | undefined;

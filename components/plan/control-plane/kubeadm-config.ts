@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { nodePorts } from "../connections/monitoring-parts.ts";
 import { mirrorRepository } from "../images/images.ts";
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
@@ -38,7 +39,12 @@ export function initDocuments(
       apiVersion: "kubelet.config.k8s.io/v1beta1",
       kind: "KubeletConfiguration",
     },
-    { ...settings.kubeProxy, apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration" },
+    {
+      ...(settings.metrics ? { metricsBindAddress: `${everyAddress}:${nodePorts.kubeProxy}` } : {}),
+      ...settings.kubeProxy,
+      apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+      kind: "KubeProxyConfiguration",
+    },
   ];
 }
 
@@ -69,10 +75,12 @@ function clusterDocument(settings: KubeadmSettings, plan: ControlPlanePlan, mirr
     controlPlaneEndpoint: plan.endpoint,
     networking: { podSubnet: settings.network.podSubnet, serviceSubnet: settings.network.serviceSubnet },
     apiServer: { certSANs: [...new Set(["127.0.0.1", "localhost", ...settings.certSans])] },
-    // The plan hands out pod addresses: a controller that did so too would publish others in the Node objects.
-    ...(settings.network.plugin === "routed"
-      ? { controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] } }
-      : {}),
+    ...withFlags("controllerManager", [
+      // The plan hands out pod addresses: a controller that did so too would publish others in the Node objects.
+      ...(settings.network.plugin === "routed" ? [{ name: "allocate-node-cidrs", value: "false" }] : []),
+      ...metricsAddress(settings),
+    ]),
+    ...withFlags("scheduler", metricsAddress(settings)),
     ...etcdDocument(settings),
     // A custom repository makes kubeadm look for CoreDNS without the folder that it has upstream.
     ...(mirror === undefined
@@ -81,12 +89,32 @@ function clusterDocument(settings: KubeadmSettings, plan: ControlPlanePlan, mirr
   };
 }
 
+/** All of a host's own: the settings are one text for all hosts, so they cannot name the address of one. */
+const everyAddress = "0.0.0.0";
+
+interface Flag {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** kubeadm's probes ask at the pod's address, which is the host's, where this one is set. */
+function metricsAddress({ metrics }: KubeadmSettings): Flag[] {
+  return metrics ? [{ name: "bind-address", value: everyAddress }] : [];
+}
+
+function withFlags(component: string, extraArgs: readonly Flag[]): Document {
+  return extraArgs.length === 0 ? {} : { [component]: { extraArgs } };
+}
+
+/** Name of the variable by which etcd's pod learns its host's address. */
+const hostAddress = "HOST_IP";
+
 /** etcd's own defaults. @see https://etcd.io/docs/v3.6/tuning/ and https://etcd.io/docs/v3.6/dev-guide/limit/ */
 const etcdDefaults = { quotaMiB: 2048, heartbeatMillis: 100, electionMillis: 1000 };
 const bytesPerMebibyte = 1024 * 1024;
 
 /** Flags that differ from etcd's defaults: heartbeats at the longest round trip, elections after ten of them. */
-function etcdDocument({ etcd: { quotaMiB, roundTripMillis } }: KubeadmSettings): Document {
+function etcdDocument({ etcd: { quotaMiB, roundTripMillis }, metrics }: KubeadmSettings): Document {
   const heartbeat = Math.max(etcdDefaults.heartbeatMillis, roundTripMillis);
   const extraArgs = [
     ...(quotaMiB === etcdDefaults.quotaMiB
@@ -98,8 +126,19 @@ function etcdDocument({ etcd: { quotaMiB, roundTripMillis } }: KubeadmSettings):
           { name: "heartbeat-interval", value: String(heartbeat) },
           { name: "election-timeout", value: String(10 * heartbeat) },
         ]),
+    // Of the two addresses kubeadm's probes take the first.
+    ...(metrics
+      ? [
+          {
+            name: "listen-metrics-urls",
+            value: ["127.0.0.1", `$(${hostAddress})`].map((host) => `http://${host}:${nodePorts.etcd}`).join(","),
+          },
+        ]
+      : []),
   ];
-  return extraArgs.length === 0 ? {} : { etcd: { local: { extraArgs } } };
+  const extraEnvs = metrics ? [{ name: hostAddress, valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }] : [];
+  if (extraArgs.length === 0) return {};
+  return { etcd: { local: { extraArgs, ...(extraEnvs.length === 0 ? {} : { extraEnvs }) } } };
 }
 
 function nodeRegistration(settings: KubeadmSettings, host: PlannedHost): Document {

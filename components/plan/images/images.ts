@@ -1,3 +1,5 @@
+import { type MonitoringImages, monitoringImages } from "../monitoring/images.ts";
+
 /** A third-party image as `data/images.yaml` names it. */
 export interface CatalogImage {
   /** Full upstream reference without a tag, such as `docker.io/prom/prometheus`. */
@@ -25,10 +27,7 @@ export interface ImageNeeds {
   };
   readonly jobs?: Readonly<Record<string, JobImages>> | undefined;
   readonly storage: { readonly provisioner: "local-path" | "existing" };
-  readonly monitoring: {
-    readonly prometheus: { readonly enabled: boolean };
-    readonly metricsServer: { readonly enabled: boolean };
-  };
+  readonly monitoring: MonitoringImages;
   readonly security: { readonly generatedSecrets: Readonly<Record<string, unknown>> };
   readonly backup?: object | undefined;
   readonly registry?: { readonly kind: "distribution" | "harbor" } | undefined;
@@ -104,8 +103,7 @@ export function requiredImages(config: ImageNeeds): string[] {
     ...(controlPlane.mode === "kubeadm" ? controlPlaneImages : []),
     ...(builds || Object.keys(security.generatedSecrets).length > 0 ? ["node"] : []),
     ...(storage.provisioner === "local-path" ? ["local-path-provisioner", "busybox"] : []),
-    ...(monitoring.prometheus.enabled ? ["prometheus"] : []),
-    ...(monitoring.metricsServer.enabled ? ["metrics-server"] : []),
+    ...monitoringImages(monitoring),
     ...(backup === undefined ? [] : ["restic"]),
     ...(registry?.kind === "distribution" ? ["registry", "node"] : []),
     ...(registry?.kind === "harbor" ? harborImages : []),

@@ -15,14 +15,16 @@ export interface CalledService {
 /**
  * The URL of a call `service/path`, by the Service's own port.
  *
+ * @param namespace of the services, where the caller's is another
  * @throws Error when the service is not there
  */
-export function callUrl(call: string, services: Readonly<Record<string, CalledService>>): string {
+export function callUrl(call: string, services: Readonly<Record<string, CalledService>>, namespace?: string): string {
   const name = calledService(call);
   const service = services[name];
   if (service === undefined) throw new Error(`the service ${name} of the call ${call} is not there; declare it`);
   const port = service.expose?.port ?? service.servicePort ?? service.port;
-  return `http://${name}${port === 80 ? "" : `:${port}`}${call.slice(name.length)}`;
+  const host = namespace === undefined ? name : `${name}.${namespace}.svc`;
+  return `http://${host}${port === 80 ? "" : `:${port}`}${call.slice(name.length)}`;
 }
 
 /** Seconds to wait for an answer, and how often to call again. */

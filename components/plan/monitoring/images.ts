@@ -1,3 +1,5 @@
+import { partsBehindSignIn } from "./sign-in.ts";
+
 interface Present {
   readonly enabled: boolean;
 }
@@ -9,7 +11,7 @@ interface Reached extends Present {
 export interface MonitoringImages {
   readonly prometheus: Reached;
   readonly alertmanager: Reached;
-  readonly grafana: Present;
+  readonly grafana: Reached;
   readonly kubeStateMetrics: Present;
   readonly nodeExporter: Present;
   readonly metricsServer: Present;
@@ -19,26 +21,29 @@ export interface MonitoringImages {
   readonly signIn?: object | undefined;
 }
 
-/** The image of each part, by the part's name in messages; several parts may share one. */
-export function monitoringParts(monitoring: MonitoringImages): Record<string, { there: boolean; image: string }> {
-  const { prometheus, alertmanager, zipkin, collector, signIn } = monitoring;
-  const proxied = [prometheus, alertmanager, zipkin].some(({ enabled, ingress }) => enabled && ingress !== undefined);
+export const signInProxyImages = ["oauth2-proxy", "node"];
+
+/** The images of each part, by the part's name in messages; node makes the secrets of those that need one. */
+export function monitoringParts(
+  monitoring: MonitoringImages,
+): Record<string, { there: boolean; images: readonly string[] }> {
+  const { prometheus, alertmanager, zipkin, collector } = monitoring;
   return {
-    prometheus: { there: prometheus.enabled, image: "prometheus" },
-    alertmanager: { there: alertmanager.enabled, image: "alertmanager" },
-    grafana: { there: monitoring.grafana.enabled, image: "grafana" },
-    "kube-state-metrics": { there: monitoring.kubeStateMetrics.enabled, image: "kube-state-metrics" },
-    "node-exporter": { there: monitoring.nodeExporter.enabled, image: "node-exporter" },
-    "metrics-server": { there: monitoring.metricsServer.enabled, image: "metrics-server" },
-    loki: { there: monitoring.loki.enabled, image: "loki" },
-    zipkin: { there: zipkin.enabled, image: "zipkin" },
-    "log collector": { there: collector.agent.enabled, image: "opentelemetry-collector-agent" },
-    "trace collector": { there: collector.gateway.enabled, image: "opentelemetry-collector-gateway" },
-    "sign-in proxy": { there: signIn !== undefined && proxied, image: "oauth2-proxy" },
+    prometheus: { there: prometheus.enabled, images: ["prometheus"] },
+    alertmanager: { there: alertmanager.enabled, images: ["alertmanager"] },
+    grafana: { there: monitoring.grafana.enabled, images: ["grafana", "node"] },
+    "kube-state-metrics": { there: monitoring.kubeStateMetrics.enabled, images: ["kube-state-metrics"] },
+    "node-exporter": { there: monitoring.nodeExporter.enabled, images: ["node-exporter"] },
+    "metrics-server": { there: monitoring.metricsServer.enabled, images: ["metrics-server"] },
+    loki: { there: monitoring.loki.enabled, images: ["loki"] },
+    zipkin: { there: zipkin.enabled, images: ["zipkin"] },
+    "log collector": { there: collector.agent.enabled, images: ["opentelemetry-collector-agent"] },
+    "trace collector": { there: collector.gateway.enabled, images: ["opentelemetry-collector-gateway"] },
+    "sign-in proxy": { there: partsBehindSignIn(monitoring).length > 0, images: signInProxyImages },
   };
 }
 
 /** The images of the parts that are there. */
 export function monitoringImages(monitoring: MonitoringImages): string[] {
-  return Object.values(monitoringParts(monitoring)).flatMap(({ there, image }) => (there ? [image] : []));
+  return Object.values(monitoringParts(monitoring)).flatMap(({ there, images }) => (there ? images : []));
 }

@@ -1,8 +1,12 @@
 import type { Problem } from "../problems.ts";
+import { accessProblems, type AccessSurroundings, type AccessWanted } from "./access-checks.ts";
+import { alertmanagerProblems, type AlertmanagerWanted } from "./alertmanager-checks.ts";
 import type { WantedParts, PresentParts } from "./parts.ts";
+import { redactionProblems, type RedactionWanted } from "./redaction-checks.ts";
+import { zipkinProblems, type ZipkinWanted } from "./zipkin-checks.ts";
 
 /** What a stack's monitoring is checked against. */
-export interface MonitoringSurroundings {
+export interface MonitoringSurroundings extends AccessSurroundings {
   readonly platform: "owned" | "shared";
   /** Whether the stack's cluster is one of local hosts. */
   readonly local: boolean;
@@ -14,8 +18,13 @@ export interface MonitoringSurroundings {
 
 /** Everything in a stack's monitoring that contradicts itself or what is around it. Shapes are taken as checked. */
 export function monitoringProblems(
-  _monitoring: PresentParts<WantedParts>,
-  _surroundings: MonitoringSurroundings,
+  monitoring: PresentParts<WantedParts> & AlertmanagerWanted & RedactionWanted & AccessWanted & ZipkinWanted,
+  surroundings: MonitoringSurroundings,
 ): Problem[] {
-  return [];
+  return [
+    ...alertmanagerProblems(monitoring, surroundings),
+    ...redactionProblems(monitoring.collector.redact),
+    ...accessProblems(monitoring, surroundings),
+    ...zipkinProblems(monitoring, surroundings.complete),
+  ];
 }

@@ -1,3 +1,5 @@
+import { partsBehindSignIn, proxyNeeds } from "./sign-in.ts";
+
 /** A part of the monitoring, and what each of its pods asks for. */
 interface MonitoringPart {
   readonly enabled: boolean;
@@ -9,22 +11,33 @@ interface MonitoringPart {
   readonly expose?: unknown;
 }
 
+interface ReachedPart extends MonitoringPart {
+  readonly ingress?: object | undefined;
+}
+
 /** What of the monitoring decides how much its pods need. */
 export interface MonitoringPods {
-  readonly prometheus: MonitoringPart;
-  readonly alertmanager: MonitoringPart;
+  readonly prometheus: ReachedPart;
+  readonly alertmanager: ReachedPart;
   readonly grafana: MonitoringPart;
   readonly kubeStateMetrics: MonitoringPart;
   readonly nodeExporter: MonitoringPart;
   readonly loki: MonitoringPart;
-  readonly zipkin: MonitoringPart;
+  readonly zipkin: ReachedPart;
+  readonly signIn?: { readonly replicas: number } | undefined;
   readonly collector: { readonly agent: MonitoringPart; readonly gateway: MonitoringPart };
 }
 
 /** The parts that the monitoring has in its own namespace. */
 export function ownPods(monitoring: MonitoringPods): MonitoringPart[] {
   const { prometheus, alertmanager, grafana, kubeStateMetrics, loki, zipkin, collector } = monitoring;
-  return [prometheus, alertmanager, grafana, kubeStateMetrics, loki, zipkin, collector.gateway].filter(isThere);
+  // Beside the log agents there is one more of them, which reads events.
+  const events = collector.agent;
+  const proxies = partsBehindSignIn(monitoring).map(() => {
+    return { enabled: true, replicas: monitoring.signIn?.replicas, ...proxyNeeds };
+  });
+  const parts = [prometheus, alertmanager, grafana, kubeStateMetrics, loki, zipkin, collector.gateway, events];
+  return [...parts.filter(isThere), ...proxies];
 }
 
 /** Those that it has one pod of on every node. */

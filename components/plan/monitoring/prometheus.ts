@@ -1,65 +1,102 @@
 import { stringify } from "yaml";
+import { monitoringPorts } from "../connections/monitoring-parts.ts";
+import type { ScrapeJob } from "./scrape-jobs.ts";
 
-/** What Prometheus watches, and how often. */
-export interface ScrapeSettings {
-  /** Namespace of the services that are scraped. */
-  readonly namespace: string;
-  /** Values of the Service label apptype that are scraped. */
-  readonly appTypes: readonly string[];
+/** What Prometheus watches, how often, and whom it tells. */
+export interface PrometheusSettings {
+  readonly jobs: readonly ScrapeJob[];
   readonly scrapeIntervalSeconds: number;
+  /** Samples that one target may give in a scrape; one with more is not taken at all. */
+  readonly samplesPerTarget: number;
+  /** Added to what leaves it, alerts above all: which cluster and which stack they are about. */
+  readonly externalLabels: Readonly<Record<string, string>>;
+  /** host:port of each Alertmanager. */
+  readonly alertmanagers: readonly string[];
 }
 
 /** How the names of rule files end, which lie beside the configuration. */
 export const ruleFileEnding = ".rules.yml";
 /** Port of Prometheus' own API and pages. */
-export const prometheusPort = 9090;
+export const prometheusPort = monitoringPorts.prometheus;
+/** Variable with the name of the server's own pod. */
+export const podNameVariable = "POD_NAME";
 /** Part of a volume that blocks may fill; the rest is for the write-ahead log, which size retention does not count. */
-const blockShare = 0.8;
+export const blockShare = 0.8;
 const mebibytesPerGibibyte = 1024;
 
-/** Labels taken over from discovery, so that a series says where it comes from. */
-const targetLabels = {
-  namespace: "__meta_kubernetes_namespace",
-  service: "__meta_kubernetes_service_name",
-  pod: "__meta_kubernetes_pod_name",
-  instancetype: "__meta_kubernetes_service_label_instancetype",
-};
+/**
+ * What one job and one target may bring, whatever a broken program writes into its labels: more fails the scrape, and an alert tells
+ * of it.
+ */
+const limits = { target_limit: 5000, label_limit: 64, label_name_length_limit: 256, label_value_length_limit: 1024 };
 
 /** Prometheus' configuration file. */
-export function prometheusConfig(settings: ScrapeSettings): string {
-  const own = { job_name: "prometheus", static_configs: [{ targets: [`localhost:${prometheusPort}`] }] };
+export function prometheusConfig(settings: PrometheusSettings): string {
   const interval = `${settings.scrapeIntervalSeconds}s`;
-  return stringify({
-    global: { scrape_interval: interval, evaluation_interval: interval },
-    // By pattern, so that a further file is read as a changed one is: without a restart.
-    rule_files: [`*${ruleFileEnding}`],
-    // A job that keeps no kind of service would keep those without one.
-    scrape_configs: settings.appTypes.length === 0 ? [own] : [own, businessJob(settings)],
-  });
-}
-
-function businessJob({ namespace, appTypes }: ScrapeSettings) {
-  return {
-    job_name: "business-metrics",
-    metrics_path: "/metrics",
-    kubernetes_sd_configs: [{ role: "endpointslice", namespaces: { names: [namespace] } }],
-    relabel_configs: [
-      {
-        action: "keep",
-        regex: `${namespace};${oneOf(appTypes)}`,
-        source_labels: ["__meta_kubernetes_namespace", "__meta_kubernetes_service_label_apptype"],
+  const { alertmanagers, externalLabels } = settings;
+  return stringify(
+    {
+      global: {
+        scrape_interval: interval,
+        evaluation_interval: interval,
+        sample_limit: settings.samplesPerTarget,
+        ...limits,
+        external_labels: { ...mapValues(externalLabels, literal), replica: `\${${podNameVariable}}` },
       },
-      ...Object.entries(targetLabels).map(([target_label, source]) => ({ source_labels: [source], target_label })),
-    ],
-  };
+      // By pattern, so that a further file is read as a changed one is: without a restart.
+      rule_files: [`*${ruleFileEnding}`],
+      ...(alertmanagers.length === 0
+        ? {}
+        : {
+            alerting: {
+              // Without it, an alert of each replica would be another alert.
+              alert_relabel_configs: [{ action: "labeldrop", regex: "replica" }],
+              alertmanagers: [{ api_version: "v2", static_configs: [{ targets: alertmanagers }] }],
+            },
+          }),
+      scrape_configs: settings.jobs,
+    },
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  );
 }
 
-/** Values of apptype to scrape: those of the services that want it. */
-export function scrapedTypes(
-  services: Readonly<Record<string, { readonly scrape: boolean; readonly type: string }>>,
-): string[] {
-  const wanted = Object.values(services).filter((service) => service.scrape);
-  return [...new Set(wanted.map((service) => service.type))].sort();
+/** Where each member of Alertmanager answers; a Service would give an alert to one of them, and lose it with that one. */
+export function alertmanagerTargets(replicas: number, namespace: string): string[] {
+  return Array.from(
+    { length: replicas },
+    (_, index) => `alertmanager-${index}.alertmanager-peers.${namespace}.svc:${monitoringPorts.alertmanager}`,
+  );
+}
+
+/** Recording rules that hold what the configuration says of Prometheus itself, for alerts to be joined with: a rule file. */
+export function scrapeRules(settings: {
+  readonly expectedSeries: number;
+  readonly samplesPerTarget: number;
+  /** Servers of Prometheus, and members of Alertmanager: 0 where the stack has none. */
+  readonly replicas: number;
+  readonly alertmanagers: number;
+  /** Jobs of which a target must be there. */
+  readonly expectedJobs: readonly string[];
+}): string {
+  const constant = (record: string, value: number, labels?: Readonly<Record<string, string>>) => ({
+    record,
+    expr: `vector(${value})`,
+    ...(labels && { labels }),
+  });
+  return stringify({
+    groups: [
+      {
+        name: "quorum-prometheus-configured",
+        rules: [
+          constant("quorum:prometheus_expected_series", settings.expectedSeries),
+          constant("quorum:prometheus_samples_per_target", settings.samplesPerTarget),
+          constant("quorum:prometheus_replicas", settings.replicas),
+          ...(settings.alertmanagers === 0 ? [] : [constant("quorum:alertmanager_members", settings.alertmanagers)]),
+          ...settings.expectedJobs.map((job) => constant("quorum:scrape_job_info", 1, { job })),
+        ],
+      },
+    ],
+  });
 }
 
 /** Value of Prometheus' size retention for a volume. */
@@ -67,6 +104,14 @@ export function retentionSize(storageGiB: number): string {
   return `${Math.floor(storageGiB * mebibytesPerGibibyte * blockShare)}MB`;
 }
 
-function oneOf(types: readonly string[]): string {
-  return types.length === 1 ? (types[0] ?? "") : `(${types.join("|")})`;
+/** Prometheus puts variables of its environment into these labels. */
+function literal(text: string): string {
+  return text.replaceAll("$", "$$$$");
+}
+
+function mapValues(
+  record: Readonly<Record<string, string>>,
+  map: (value: string) => string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

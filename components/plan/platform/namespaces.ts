@@ -36,6 +36,16 @@ export interface NamespaceNeeds {
   readonly monitoring: { readonly prometheus: { readonly enabled: boolean } };
 }
 
+/** Places whose pods may do more than `restricted` allows, and why. */
+export const lessRestrictedPlaces: {
+  readonly [P in Place]?: { readonly level: PodSecurityLevel; readonly reason: string };
+} = {
+  agents: {
+    level: "privileged",
+    reason: "node-exporter and the collector of logs see the host's own files, processes and network",
+  },
+};
+
 export interface PlannedNamespace {
   readonly place: Place;
   readonly name: string;
@@ -45,13 +55,14 @@ export interface PlannedNamespace {
 }
 
 /**
- * The namespaces that a stack makes. All are `restricted`: what needs more has a namespace of its own in `lessRestricted`.
+ * The namespaces that a stack makes. All are `restricted`: what needs more has a namespace of its own, in `lessRestricted` or `lessRestrictedPlaces`.
  *
  * @param places those that have pods of the stack, or may get some
  */
 export function planNamespaces(needs: NamespaceNeeds, places: readonly Place[]): PlannedNamespace[] {
   const { images, monitoring, namespaces, security, services, storage } = needs;
   const holdsData: Readonly<Record<Place, boolean>> = {
+    agents: false,
     apps: Object.values(services).some(({ volumes }) => Object.keys(volumes).length > 0),
     ingress: false,
     monitoring: monitoring.prometheus.enabled,
@@ -62,7 +73,7 @@ export function planNamespaces(needs: NamespaceNeeds, places: readonly Place[]):
     place,
     name: namespaces[place],
     labels: {
-      ...podSecurityLabels("restricted"),
+      ...podSecurityLabels(lessRestrictedPlaces[place]?.level ?? "restricted"),
       ...(place === "apps" && images.digests === "required" ? { [digestsLabel]: "required" } : {}),
       ...(security.signatures === undefined ? {} : { [signaturesLabel]: "true" }),
     },

@@ -7,7 +7,12 @@ export interface PlatformNeeds {
   readonly namespaces: Readonly<Record<Place, string>>;
   readonly security: { readonly signatures?: unknown; readonly exemptNamespaces: readonly string[] };
   readonly storage: { readonly provisioner?: "local-path" | "existing" | undefined };
-  readonly monitoring: { readonly metricsServer: { readonly enabled?: boolean | undefined } };
+  readonly monitoring: {
+    readonly metricsServer: { readonly enabled?: boolean | undefined };
+    readonly nodeExporter: { readonly enabled?: boolean | undefined };
+    readonly kubeStateMetrics: { readonly enabled?: boolean | undefined };
+    readonly collector: { readonly agent: { readonly enabled?: boolean | undefined } };
+  };
   readonly ingress: { readonly controller: "traefik" | "existing" };
   readonly controlPlane: { readonly mode: "existing" | "kubeadm" };
 }
@@ -45,6 +50,21 @@ export function platformProblems(needs: PlatformNeeds): Problem[] {
     monitoring.metricsServer.enabled === true,
     "monitoring.metricsServer.enabled",
     `is true, but ${owner} an API of the cluster is the owner's to make; set it to false`,
+  );
+  refuse(
+    monitoring.nodeExporter.enabled === true,
+    "monitoring.nodeExporter.enabled",
+    `is true, but ${owner} the hosts are the owner's to watch; set it to false`,
+  );
+  refuse(
+    monitoring.kubeStateMetrics.enabled === true,
+    "monitoring.kubeStateMetrics.enabled",
+    `is true, but ${owner} all objects of the cluster are the owner's to watch; set it to false`,
+  );
+  refuse(
+    monitoring.collector.agent.enabled === true,
+    "monitoring.collector.agent.enabled",
+    `is true, but ${owner} the logs of the hosts are the owner's to read; set it to false`,
   );
   refuse(
     ingress.controller === "traefik",

@@ -1,4 +1,5 @@
 import type { Place } from "../connections/parties.ts";
+import { type MonitoringPods, nodePods, ownPods } from "../monitoring/pods.ts";
 import { scaleOf, type WorkloadKind } from "../workload/scaling.ts";
 
 /** What the pods of a namespace may have together. */
@@ -49,16 +50,7 @@ export interface QuotaNeeds {
     >
   >;
   readonly jobs: Readonly<Record<string, { readonly resources: ResourceNeeds }>>;
-  readonly monitoring: {
-    readonly prometheus: {
-      readonly enabled: boolean;
-      readonly replicas: number;
-      readonly cpuMillis: number;
-      readonly memoryMiB: number;
-      readonly storageGiB: number;
-      readonly expose?: unknown;
-    };
-  };
+  readonly monitoring: MonitoringPods;
   readonly registry?: { readonly storageGiB: number } | undefined;
   readonly security: { readonly quota: { readonly [P in Place]?: QuotaOverrides | undefined } };
 }
@@ -81,14 +73,19 @@ export function needOf(purpose: Place, needs: QuotaNeeds, nodes = 1): Quota {
   switch (purpose) {
     case "apps":
       return appsNeed(needs, nodes);
-    case "monitoring": {
-      const { enabled, replicas, expose, ...each } = needs.monitoring.prometheus;
-      if (!enabled) return nothing;
-      return {
-        ...times({ ...each, pods: 1, loadBalancers: 0 }, replicas),
-        loadBalancers: expose === undefined ? 0 : 1,
-      };
-    }
+    case "monitoring":
+      return sum(
+        ownPods(needs.monitoring).map(({ replicas = 1, expose, cpuMillis, memoryMiB, storageGiB = 0 }) => ({
+          ...times({ ...nothing, pods: 1, cpuMillis, memoryMiB, storageGiB }, replicas),
+          loadBalancers: expose === undefined ? 0 : 1,
+        })),
+      );
+    case "agents":
+      return sum(
+        nodePods(needs.monitoring).map(({ cpuMillis, memoryMiB }) =>
+          times({ ...nothing, pods: 1, cpuMillis, memoryMiB }, nodes),
+        ),
+      );
     case "registry":
       return { ...nothing, storageGiB: needs.registry?.storageGiB ?? 0 };
     case "ingress":
@@ -145,10 +142,9 @@ function largeParts(purpose: Place, { registry }: QuotaNeeds): Quota {
 
 /** What one container may have, and has by default. */
 export function containerRange(needs: QuotaNeeds): ContainerRange {
-  const { cpuMillis, memoryMiB } = needs.monitoring.prometheus;
   const all = [
     ...[...Object.values(needs.services), ...Object.values(needs.jobs)].map(({ resources }) => resources),
-    { cpuMillis, memoryMiB, ephemeralMiB: 0 },
+    ...ownPods(needs.monitoring).map(({ cpuMillis, memoryMiB }) => ({ cpuMillis, memoryMiB, ephemeralMiB: 0 })),
   ];
   // A CPU limit is at least twice what is set aside, so twice more is room for a larger one.
   const largest = (of: (one: ResourceNeeds) => number) => Math.max(...all.map(of));

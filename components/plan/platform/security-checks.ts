@@ -1,3 +1,4 @@
+import { monitoringSecretNames, monitoringSecrets } from "../monitoring/made-secrets.ts";
 import type { GeneratedSecretSettings } from "./generated-secrets.ts";
 import { controlPlaneImages, type ImageCatalog, imageReference } from "../images/images.ts";
 import type { Place } from "../connections/parties.ts";
@@ -67,13 +68,14 @@ const notAdmitted: readonly string[] = [...controlPlaneImages, "metrics-server"]
 
 /** A stack must trust what it runs itself. */
 function trustProblems(
-  { images, jobs, security }: SecurityNeeds,
+  { images, jobs, security, monitoring }: SecurityNeeds,
   { catalog, needed }: SecuritySurroundings,
 ): Problem[] {
   const { builds, mirror, registry, trusted } = images;
   if (trusted === undefined) return [];
   // Without jobs and generated secrets, node is only what our own images are built from.
-  const runsNode = Object.keys(jobs).length + Object.keys(security.generatedSecrets).length > 0;
+  const secrets = Object.keys(security.generatedSecrets).length + monitoringSecrets(monitoring).length;
+  const runsNode = Object.keys(jobs).length + secrets > 0;
   const names = needed.filter((name) => !notAdmitted.includes(name) && (name !== "node" || runsNode));
   const run = [
     ...(Object.keys(builds).length > 0 ? [`${registry}/quorum/app`] : []),
@@ -167,6 +169,9 @@ function generatedProblems({ images, security }: SecurityNeeds): Problem[] {
     const key = `${section}.${name}`;
     if (name === pullSecretName) {
       return [{ key, text: "has the name of the Secret by which nodes pull; give it another" }];
+    }
+    if (monitoringSecretNames.includes(name)) {
+      return [{ key, text: "has the name of a Secret that the monitoring needs for itself; give it another" }];
     }
     if (keys.length === 0) {
       return [{ key: `${key}.keys`, text: "is empty, but a Secret has one key or more; name one, such as password" }];

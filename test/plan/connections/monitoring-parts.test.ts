@@ -12,7 +12,10 @@ const everything: Settings["monitoring"] = {
   alertmanager: {
     ...on,
     ingress: {},
-    receivers: { oncall: { webhook: { url: "https://hook.example.com:8443/x" } }, own: { webhook: { call: "pager/a" } } },
+    receivers: {
+      oncall: { webhook: { url: "https://hook.example.com:8443/x" } },
+      own: { webhook: { call: "pager/a" } },
+    },
   },
   grafana: { ...on, ingress: {} },
   kubeStateMetrics: on,
@@ -59,6 +62,8 @@ describe("the monitoring", () => {
       "kube-state-metrics → api-server: 6443",
       "otel-agent → api-server: 6443",
       "otel-agent → loki: 3100",
+      "otel-events → api-server: 6443",
+      "otel-events → loki: 3100",
       "otel-gateway → api-server: 6443",
       "otel-gateway → loki: 3100",
       "otel-gateway → zipkin: 9411",
@@ -72,6 +77,7 @@ describe("the monitoring", () => {
       "prometheus-server → loki: 3100",
       "prometheus-server → nodes: 10250 10257 10259 2381 10249 9100",
       "prometheus-server → otel-agent: 8888",
+      "prometheus-server → otel-events: 8888",
       "prometheus-server → otel-gateway: 8888",
       "prometheus-server → prometheus-server: 9090",
       "prometheus-server → zipkin: 9411",

@@ -364,6 +364,57 @@ describe("on a host", () => {
       expect(host.read("etc/kubernetes/quorum/init.applied")).toContain("k8s.example.com");
     });
 
+    describe("with an etcd", () => {
+      const manifest = (flag: string, initial: readonly string[]) =>
+        ["  - command:", "    - etcd", ...initial.map((one) => `    - ${one}`), `    - ${flag}`, ""].join("\n");
+      const path = "etc/kubernetes/manifests/etcd.yaml";
+      const grown = [
+        "--initial-cluster=a=https://192.0.2.11:2380,b=https://192.0.2.12:2380",
+        "--initial-cluster-state=existing",
+      ];
+      const alone = ["--initial-cluster=a=https://192.0.2.11:2380"];
+      const changed = changeScript(contextOf(settings({ local: true, metrics: true })));
+
+      beforeEach(() => {
+        host.run(initScript(one));
+        host.write("etc/kubernetes/manifests/kube-apiserver.yaml", "same");
+        host.write("var/lib/kubelet/config.yaml", "same");
+        host.calls();
+        // kubeadm's own manifest names this host alone.
+        host.write("made.yaml", manifest("--listen-metrics-urls=new", alone));
+        host.kubeadm(
+          '"init phase etcd local --dry-run"*',
+          `cp ${host.root}/made.yaml "$KUBEADM_INIT_DRYRUN_DIR/etcd.yaml"`,
+        );
+      });
+      const answers = (hash: string) => host.program("kubectl", `case "$*" in *config*hash*) ${hash} ;; esac`);
+
+      it("brings it the changed flags, and keeps what it was told of its cluster", () => {
+        host.write(path, manifest("--listen-metrics-urls=old", grown));
+        answers(`cksum < ${host.root}/${path}`);
+        host.run(changed);
+        expect(host.read(path)).toBe(manifest("--listen-metrics-urls=new", grown));
+        expect([host.has("etc/kubernetes/quorum/etcd"), host.has(`${path}.new`)]).toEqual([false, false]);
+      });
+
+      it("lets it run where nothing of it changes", () => {
+        host.write(path, manifest("--listen-metrics-urls=new", grown));
+        answers("echo same");
+        host.run(changed);
+        expect(host.read(path)).toBe(manifest("--listen-metrics-urls=new", grown));
+        expect(host.calls("kubectl").filter((call) => call.includes("pod etcd-a"))).toEqual([]);
+      });
+
+      it("goes no further until it is back, so that the next host's member runs meanwhile", () => {
+        host.write(path, manifest("--listen-metrics-urls=old", alone));
+        answers("echo same");
+        expect(() => host.run(changed)).toThrow(
+          "etcd of a is not ready with its changed settings; look at its log on 192.0.2.11",
+        );
+        expect(host.calls("kubeadm init phase addon")).toEqual([]);
+      });
+    });
+
     it.each<[string, Partial<KubeadmSettings>, string]>([
       [
         "another version",

@@ -66,6 +66,38 @@ describe("kubeadm init's configuration", () => {
     });
   });
 
+  describe("for metrics", () => {
+    const input = settings({ metrics: true });
+
+    it("has the controller-manager and the scheduler answer at every address, and kube-proxy's metrics too", () => {
+      const address = { name: "bind-address", value: "0.0.0.0" };
+      expect(ofKind(input, "ClusterConfiguration")).toMatchObject({
+        controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }, address] },
+        scheduler: { extraArgs: [address] },
+      });
+      expect(ofKind(input, "KubeProxyConfiguration")["metricsBindAddress"]).toBe("0.0.0.0:10249");
+    });
+
+    it("has etcd's answer at its host's own address, and first at the one that kubeadm's probes take", () => {
+      expect(ofKind(input, "ClusterConfiguration")["etcd"]).toEqual({
+        local: {
+          extraArgs: [{ name: "listen-metrics-urls", value: "http://127.0.0.1:2381,http://$(HOST_IP):2381" }],
+          extraEnvs: [{ name: "HOST_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }],
+        },
+      });
+    });
+
+    it("leaves kube-proxy's address to the user, where it is given", () => {
+      const own = settings({ metrics: true, kubeProxy: { metricsBindAddress: "127.0.0.1:10249" } });
+      expect(ofKind(own, "KubeProxyConfiguration")["metricsBindAddress"]).toBe("127.0.0.1:10249");
+    });
+
+    it("has all of them on loopback, as kubeadm does, where nobody wants them", () => {
+      const text = toYaml(documentsOf(settings({ metrics: false })));
+      expect(text).not.toMatch(/bind-address|metrics/i);
+    });
+  });
+
   it("takes every image from the mirror, CoreDNS from the folder that it has upstream", () => {
     expect(ofKind(settings(), "ClusterConfiguration", "localhost:5000")).toMatchObject({
       imageRepository: "localhost:5000",
@@ -143,6 +175,7 @@ describe.skipIf(!existsSync(kubeadm))("kubeadm itself", () => {
     ["one host", settings()],
     ["one host behind a mirror", settings(), "localhost:5000"],
     ["three hosts", members(3)],
+    ["three hosts with metrics", members(3, { metrics: true })],
     [
       "three hosts and a worker",
       members(3, { hosts: { ...members(3).hosts, w: { address: "192.0.2.99", role: "worker" } } }),

@@ -7,6 +7,7 @@ export function settings(more: Partial<KubeadmSettings> = {}): KubeadmSettings {
     clusterName: "test",
     local: false,
     goal: "minimal",
+    metrics: false,
     etcd: { events: "shared", quotaMiB: 2048, roundTripMillis: 10 },
     hosts: { a: { address: "192.0.2.11", role: "control-plane" } },
     network: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "routed" },

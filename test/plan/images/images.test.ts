@@ -18,7 +18,7 @@ describe("the catalogue", () => {
     expect(entry.image).toMatch(/^[a-z0-9.-]+\.[a-z]+(\/[a-z0-9._-]+)+$/);
     expect(entry.tag).not.toMatch(/^latest$|^$/);
     // What lies in no package registry cannot be built here, and its component is left out where it cannot be pulled.
-    if (/^(headlamp|harbor-.*)$/.test(name)) return expect(entry.recipe).toBeUndefined();
+    if (/^(headlamp|grafana|kube-state-metrics|harbor-.*)$/.test(name)) return expect(entry.recipe).toBeUndefined();
     expect(entry.recipe).toBe(name);
     expect(existsSync(join(import.meta.dirname, "../../../local/images", name, "Dockerfile"))).toBe(true);
   });
@@ -54,6 +54,19 @@ describe("a reference", () => {
   });
 });
 
+const monitoringImages = [
+  "prometheus",
+  "alertmanager",
+  "grafana",
+  "kube-state-metrics",
+  "node-exporter",
+  "metrics-server",
+  "loki",
+  "zipkin",
+  "opentelemetry-collector-agent",
+  "opentelemetry-collector-gateway",
+];
+
 describe("required images", () => {
   it("of dev are those of its own cluster, its parts and its jobs, each once", () => {
     expect(requiredImages(parseConfig(stackSections("dev")))).toEqual([
@@ -61,16 +74,18 @@ describe("required images", () => {
       "node",
       "local-path-provisioner",
       "busybox",
-      "prometheus",
-      "metrics-server",
+      ...monitoringImages,
+      "headlamp",
       "perl",
     ]);
   });
 
-  it("of prod have no base image without jobs, since it builds nothing", () => {
-    const sections = stackSections("prod");
+  it("of prod have no base image without jobs and secrets to make, since it builds nothing", () => {
+    const { monitoring, ...others } = stackSections("prod");
+    const sections = { ...others, monitoring: { ...monitoring, grafana: { enabled: false } } };
     expect(requiredImages(parseConfig({ ...sections, jobs: {} }))).not.toContain("node");
     expect(requiredImages(parseConfig(sections))).toContain("node");
+    expect(requiredImages(parseConfig({ ...stackSections("prod"), jobs: {} }))).toContain("node");
   });
 
   it("of a job are that of its call, or its own where nobody builds it", () => {
@@ -84,7 +99,12 @@ describe("required images", () => {
 
   it("of an existing cluster are none of the control plane's", () => {
     const sections = { ...stackSections("dev"), controlPlane: { mode: "existing", context: "kind-kind" } };
-    expect(requiredImages(parseConfig(sections))).toEqual(["node", "prometheus", "perl"]);
+    expect(requiredImages(parseConfig(sections))).toEqual([
+      "node",
+      ...monitoringImages.filter((name) => name !== "metrics-server"),
+      "headlamp",
+      "perl",
+    ]);
   });
 });
 

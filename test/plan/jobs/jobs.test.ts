@@ -10,6 +10,11 @@ describe("a call's URL", () => {
     expect(callUrl("web/api?x=1", { web: service })).toBe(url);
   });
 
+  it("is by the whole name of the Service from another namespace", () => {
+    expect(callUrl("web/api", { web: { port: 8080 } }, "shop-apps")).toBe("http://web.shop-apps.svc:8080/api");
+    expect(callUrl("web/", { web: { port: 80 } }, "apps")).toBe("http://web.apps.svc/");
+  });
+
   it("needs the service", () =>
     expect(() => callUrl("web/", {})).toThrow(/service web of the call web\/ is not there/));
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { containerRange, needOf, quotaOf, type QuotaNeeds } from "../../../components/plan/platform/quota.ts";
+import { noMonitoring } from "../no-monitoring.ts";
 
 type Service = QuotaNeeds["services"][string];
 
@@ -12,6 +13,7 @@ function needs(services: Record<string, Service>, more: Partial<QuotaNeeds> = {}
     services,
     jobs: {},
     monitoring: {
+      ...noMonitoring,
       prometheus: { enabled: true, replicas: 1, cpuMillis: 100, memoryMiB: 512, storageGiB: 10 },
     },
     security: { quota: {} },

@@ -8,6 +8,7 @@ const key = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n";
 const good: Raw = {
   images: { registry: "localhost:5000", mirror: "localhost:5000", builds: { app: { context: "app" } } },
   services: { shop: { image: "app", role: "web" } },
+  monitoring: { alertmanager: { unattended: true } },
   controlPlane: {
     mode: "kubeadm",
     kubernetesVersion: "1.37.2",
@@ -66,7 +67,7 @@ describe("security", () => {
       "a quota below Prometheus' need",
       security({ quota: { monitoring: { storageGiB: 5 } } }),
       [
-        "quorum:security.quota.monitoring.storageGiB is 5, but what this stack itself has there needs 10 GiB at most, roll-outs and jobs included; set it to 10 or more, or leave it out",
+        "quorum:security.quota.monitoring.storageGiB is 5, but what this stack itself has there needs 22 GiB at most, roll-outs and jobs included; set it to 22 or more, or leave it out",
       ],
     ],
     [

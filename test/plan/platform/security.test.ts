@@ -10,6 +10,7 @@ const volume = { mountPath: "/data", storageGiB: 1 };
 const raw = {
   images: { registry: "registry.example.com", builds: { app: { context: "app" } } },
   services: { shop: { image: "app", role: "web" } },
+  monitoring: { alertmanager: { unattended: true } },
   controlPlane: { mode: "existing", context: "kind" },
 };
 
@@ -92,7 +93,9 @@ describe("generated secrets", () => {
 
   it("need the image that makes them", () => {
     const images = { registry: "registry.example.com" };
-    const needed = (security: object) => requiredImages(parseConfig({ ...raw, images, services: {}, security }));
+    const monitoring = { ...raw.monitoring, grafana: { enabled: false } };
+    const needed = (security: object) =>
+      requiredImages(parseConfig({ ...raw, images, services: {}, monitoring, security }));
     expect(needed({})).not.toContain("node");
     expect(needed({ generatedSecrets: { a: {} } })).toContain("node");
   });

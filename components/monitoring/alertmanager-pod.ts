@@ -1,0 +1,103 @@
+import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { alertmanager, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
+import { alertmanagerFiles, retentionHours } from "../plan/monitoring/alertmanager-config.ts";
+import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import type { AlertmanagerArgs } from "./alertmanager.ts";
+
+/** User `nobody` of the official image. */
+const userId = 65_534;
+const statePath = "/alertmanager";
+/** How long Prometheus takes to tell a server that has just started of all that fires: its rules.alert.resend-delay. */
+const resendSeconds = 60;
+/** Service that gives each member a name. */
+export const peersName = "alertmanager-peers";
+
+/** Alone it needs no cluster; in one, each member is told of all by their names, which stay when their addresses change. */
+function clusterFlags(members: number): string[] {
+  if (members === 1) return ["--cluster.listen-address="];
+  const port = monitoringPorts.alertmanagerCluster;
+  const peers = Array.from({ length: members }, (_, index) => `${alertmanager.app}-${index}.${peersName}:${port}`);
+  return [
+    `--cluster.listen-address=0.0.0.0:${port}`,
+    `--cluster.advertise-address=$(POD_IP):${port}`,
+    // Another cluster's member that gets the address of one of this is no member.
+    "--cluster.label=$(POD_NAMESPACE)",
+    ...peers.map((peer) => `--cluster.peer=${peer}`),
+  ];
+}
+
+function flags(args: AlertmanagerArgs): string[] {
+  return [
+    `--config.file=${alertmanagerFiles.folder}/${alertmanagerFiles.config}`,
+    `--storage.path=${statePath}`,
+    `--data.retention=${retentionHours({ repeatHours: args.repeatHours ?? 12 })}h`,
+    `--web.listen-address=:${monitoringPorts.alertmanager}`,
+    // Whatever address people see, the paths inside of the cluster stay as they are.
+    "--web.route-prefix=/",
+    ...(args.externalUrl === undefined ? [] : [`--web.external-url=${args.externalUrl}`]),
+    // Until it knows of all that fires, what it says would be wrong: a warning, though the critical alert that mutes it is there.
+    `--dispatch.start-delay=${resendSeconds}s`,
+    ...clusterFlags(args.replicas ?? 1),
+  ];
+}
+
+/** Pods of Alertmanager. */
+export function alertmanagerPod(
+  args: AlertmanagerArgs,
+  account: pulumi.Output<string>,
+  config: pulumi.Output<string>,
+): k8s.types.input.core.v1.PodSpec {
+  const { cpuMillis = 20, memoryMiB = 64 } = args;
+  const memory = `${memoryMiB}Mi`;
+  const get = (path: string) => ({ httpGet: { path, port: "web" }, timeoutSeconds: 3 });
+  const port = monitoringPorts.alertmanagerCluster;
+  return {
+    serviceAccountName: account,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(args.priorityClassName === undefined ? {} : { priorityClassName: args.priorityClassName }),
+    securityContext: restrictedPod(userId),
+    // Time to end what is being sent, and to write down that it was.
+    terminationGracePeriodSeconds: 60,
+    topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
+      maxSkew: 1,
+      topologyKey,
+      whenUnsatisfiable: "ScheduleAnyway",
+      labelSelector: { matchLabels: { app: alertmanager.app } },
+    })),
+    containers: [
+      {
+        name: "alertmanager",
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        args: flags(args),
+        env: [
+          { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+          { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+          // Garbage is collected before the limit is met; a tenth is for what Go's runtime does not count.
+          { name: "GOMEMLIMIT", value: `${Math.floor(0.9 * memoryMiB)}MiB` },
+        ],
+        ports: [
+          { name: "web", containerPort: monitoringPorts.alertmanager, protocol: "TCP" },
+          { name: "cluster-tcp", containerPort: port, protocol: "TCP" },
+          { name: "cluster-udp", containerPort: port, protocol: "UDP" },
+        ],
+        // It waits up to 15 s for its peers' names.
+        startupProbe: { ...get("/-/ready"), periodSeconds: 2, failureThreshold: 60 },
+        readinessProbe: { ...get("/-/ready"), periodSeconds: 5, failureThreshold: 3 },
+        livenessProbe: { ...get("/-/healthy"), periodSeconds: 10, failureThreshold: 6 },
+        resources: {
+          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "64Mi" },
+          limits: { cpu: `${Math.max(500, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "256Mi" },
+        },
+        securityContext: restrictedContainer,
+        volumeMounts: [
+          { name: "config", mountPath: alertmanagerFiles.folder, readOnly: true },
+          { name: "data", mountPath: statePath },
+        ],
+      },
+    ],
+    volumes: [{ name: "config", secret: { secretName: config, defaultMode: 0o440 } }],
+  };
+}

@@ -1,0 +1,173 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { loki, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
+import { contentHash } from "../plan/hash.ts";
+import { lokiConfig, lokiData } from "../plan/monitoring/loki.ts";
+import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+
+export interface LokiArgs {
+  readonly namespace: pulumi.Input<string>;
+  readonly image: pulumi.Input<string>;
+  /** Days that lines are kept. @default 14 */
+  readonly retentionDays?: number;
+  /** Size of its volume. A change replaces the StatefulSet; a volume that exists keeps its size. @default 10 */
+  readonly storageGiB?: number;
+  /** StorageClass of the volume. @default the cluster's default class */
+  readonly storageClassName?: pulumi.Input<string> | undefined;
+  /** Whether the volume outlives the StatefulSet. @default true */
+  readonly retainVolume?: boolean;
+  /** How it is reached from outside the cluster; undefined: not at all. */
+  readonly expose?: ExposureArgs | undefined;
+  readonly priorityClassName?: pulumi.Input<string> | undefined;
+  /** Thousandths of a core that are set aside. @default 100 */
+  readonly cpuMillis?: number;
+  /** Memory that is set aside, and at which it is killed. @default 512 */
+  readonly memoryMiB?: number;
+}
+
+const name = loki.app;
+const selector = { app: name };
+/** User of the official image. */
+const userId = 10_001;
+const configFolder = "/etc/loki";
+/** Part of the memory at which Go tidies up more often. */
+const heapShare = 0.9;
+/** Seconds that the replay of a long write-ahead log may take. */
+const startupSeconds = 600;
+const startupPeriodSeconds = 2;
+
+/** Loki: the lines of pods, nodes and applications, and the cluster's events, on a volume of its own, for as many days as are said. */
+export class Loki extends pulumi.ComponentResource {
+  readonly statefulSet: k8s.apps.v1.StatefulSet;
+  /** Reached inside the cluster, at Loki's own port. */
+  readonly service: k8s.core.v1.Service;
+
+  constructor(resourceName: string, args: LokiArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("quorum:monitoring:Loki", resourceName, {}, opts);
+    const { namespace, retentionDays = 14, memoryMiB = 512 } = args;
+    const parent = { parent: this };
+    const metadata = { name, namespace, labels: selector };
+    const account = new k8s.core.v1.ServiceAccount(
+      `${resourceName}-account`,
+      { metadata: { ...metadata, name: loki.account }, automountServiceAccountToken: false },
+      parent,
+    );
+    const text = lokiConfig({ retentionDays, memoryMiB });
+    const config = new k8s.core.v1.ConfigMap(
+      `${resourceName}-config`,
+      { metadata, data: { "config.yaml": text } },
+      parent,
+    );
+    const service = (suffix: string, serviceName: string, spec: k8s.types.input.core.v1.ServiceSpec) =>
+      new k8s.core.v1.Service(
+        `${resourceName}-${suffix}`,
+        { metadata: { ...metadata, name: serviceName }, spec: { ...spec, selector } },
+        parent,
+      );
+    const port = { name: "http", port: monitoringPorts.loki, protocol: "TCP", targetPort: "http" };
+    const headless = service("headless", `${name}-headless`, { clusterIP: "None", ports: [port] });
+    this.service = service("service", name, { type: "ClusterIP", ports: [port] });
+    this.statefulSet = new k8s.apps.v1.StatefulSet(
+      `${resourceName}-server`,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          serviceName: headless.metadata.name,
+          selector: { matchLabels: selector },
+          template: {
+            // It reads its configuration once: another one is another pod.
+            metadata: { labels: selector, annotations: { "quorum.dev/config-hash": contentHash({ text }) } },
+            spec: podSpec(args, memoryMiB, account.metadata.name, config.metadata.name),
+          },
+          ...volume(args),
+        },
+      },
+      parent,
+    );
+    if (args.expose !== undefined) this.answerPeople(resourceName, args, args.expose);
+    this.registerOutputs({});
+  }
+
+  private answerPeople(resourceName: string, { namespace }: LokiArgs, expose: ExposureArgs): void {
+    const { annotations, ...spec } = exposure(expose);
+    new k8s.core.v1.Service(
+      `${resourceName}-public`,
+      {
+        metadata: { ...(annotations && { annotations }), name: `${name}-public`, namespace, labels: selector },
+        spec: { ...spec, selector, ports: [{ name: "http", protocol: "TCP", port: expose.port, targetPort: "http" }] },
+      },
+      { parent: this },
+    );
+  }
+}
+
+function volume(
+  args: LokiArgs,
+): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
+  return {
+    persistentVolumeClaimRetentionPolicy: {
+      whenDeleted: (args.retainVolume ?? true) ? "Retain" : "Delete",
+      whenScaled: "Retain",
+    },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: "data", labels: selector },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          resources: { requests: { storage: `${args.storageGiB ?? 10}Gi` } },
+          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
+        },
+      },
+    ],
+  };
+}
+
+function podSpec(
+  args: LokiArgs,
+  memoryMiB: number,
+  account: pulumi.Output<string>,
+  config: pulumi.Output<string>,
+): k8s.types.input.core.v1.PodSpec {
+  const memory = `${memoryMiB}Mi`;
+  const cpuMillis = args.cpuMillis ?? 100;
+  const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
+  return {
+    serviceAccountName: account,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(args.priorityClassName !== undefined && { priorityClassName: args.priorityClassName }),
+    securityContext: restrictedPod(userId),
+    // Time to write down what it has in memory, so that a restart has little to replay.
+    terminationGracePeriodSeconds: 120,
+    containers: [
+      {
+        name,
+        image: args.image,
+        imagePullPolicy: "IfNotPresent",
+        args: [`-config.file=${configFolder}/config.yaml`],
+        env: [{ name: "GOMEMLIMIT", value: `${Math.floor(memoryMiB * heapShare)}MiB` }],
+        ports: [{ name: "http", containerPort: monitoringPorts.loki, protocol: "TCP" }],
+        startupProbe: {
+          ...get("/ready"),
+          periodSeconds: startupPeriodSeconds,
+          failureThreshold: startupSeconds / startupPeriodSeconds,
+        },
+        readinessProbe: { ...get("/ready"), periodSeconds: 5, failureThreshold: 3 },
+        // It answers this whatever its parts are doing: a slow volume is no reason to begin anew.
+        livenessProbe: { ...get("/loki/api/v1/status/buildinfo"), periodSeconds: 10, failureThreshold: 6 },
+        resources: {
+          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "16Mi" },
+          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
+        },
+        securityContext: restrictedContainer,
+        volumeMounts: [
+          { name: "config", mountPath: configFolder, readOnly: true },
+          { name: "data", mountPath: lokiData },
+        ],
+      },
+    ],
+    volumes: [{ name: "config", configMap: { name: config } }],
+  };
+}

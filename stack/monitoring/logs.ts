@@ -1,0 +1,37 @@
+import { EventCollector } from "../../components/monitoring/event-collector.ts";
+import { LogAgent } from "../../components/monitoring/log-agent.ts";
+import { Loki } from "../../components/monitoring/loki.ts";
+import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import type { StackContext } from "../context.ts";
+import type { Platform } from "../platform.ts";
+
+/** Logs of pods and nodes, and events of the cluster. */
+export function makeLogs({ config, provider, images }: StackContext, platform: Platform): void {
+  const { loki, collector } = config.monitoring;
+  const namespace = platform.nameOf("monitoring");
+  const priorityClassName = priorityClassOf("critical", config.platform);
+  if (loki.enabled) {
+    new Loki(
+      "loki",
+      {
+        ...loki,
+        namespace,
+        image: images.thirdParty("loki"),
+        storageClassName: platform.storageClassName,
+        retainVolume: config.storage.retain,
+        priorityClassName,
+      },
+      { provider },
+    );
+  }
+  if (!collector.agent.enabled) return;
+  const args = {
+    ...collector.agent,
+    image: images.thirdParty("opentelemetry-collector-agent"),
+    lokiNamespace: config.namespaces.monitoring,
+    redact: collector.redact,
+    priorityClassName,
+  };
+  new LogAgent("otel-agent", { ...args, namespace: platform.nameOf("agents") }, { provider });
+  new EventCollector("otel-events", { ...args, namespace }, { provider });
+}

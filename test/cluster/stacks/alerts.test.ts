@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ensureImages } from "../../../local/images.ts";
+import { eventuallyTold, got, hookService, messagesOn } from "../hook.ts";
+import { OwnStack, type Sections } from "../own-stack.ts";
+import { eventually, kubectl, only } from "../quorum.ts";
+
+const stack = new OwnStack("alerts");
+const port = 9487;
+const token = "t0ken-of-the-hook";
+const heartbeatSeconds = 10;
+const down = ["ServiceDown", "shop"] as const;
+
+const sections: Sections = {
+  services: {
+    shop: { image: "app", role: "web", replicas: 1, resources: { cpuMillis: 20, memoryMiB: 96 } },
+    hook: hookService(port),
+  },
+  monitoring: {
+    prometheus: { enabled: true, scrapeIntervalSeconds: 5, retentionDays: 1, cpuMillis: 50 },
+    metricsServer: { enabled: false },
+    alertmanager: {
+      enabled: true,
+      // Long enough for what comes a moment apart, short enough to wait for.
+      groupWaitSeconds: 2,
+      groupIntervalSeconds: 5,
+      receivers: { hook: { webhook: { call: "hook/alerts", bearerToken: token } } },
+      deadMansSwitch: { call: "hook/heartbeat", intervalSeconds: heartbeatSeconds },
+    },
+  },
+};
+
+const scale = (replicas: number) =>
+  kubectl(["scale", "deployment/shop", "--namespace", stack.apps, `--replicas=${replicas}`]);
+const heartbeats = async () => (await got(port)).filter(({ path }) => path === "/heartbeat");
+
+beforeAll(async () => {
+  await ensureImages(["node", "prometheus", "alertmanager"], console.log);
+  await stack.up(sections);
+}, 300_000);
+afterAll(() => stack.down(), 120_000);
+
+describe("an alert", () => {
+  test("that travels is told of by the heartbeat, each interval", async () => {
+    // What the next test waits for takes its time too.
+    await scale(0);
+    const beats = await eventually("three heartbeats", 240, async () => {
+      const all = await heartbeats();
+      return all.length >= 3 ? all : undefined;
+    });
+    for (const { body, authorization } of beats) {
+      expect(body.alerts.map(({ labels }) => labels["alertname"])).toEqual(["Watchdog"]);
+      // The receiver's token is the receiver's alone.
+      expect(authorization).toBeUndefined();
+    }
+    const pauses = beats.slice(1).map(({ at }, index) => (at - (beats[index]?.at ?? 0)) / 1000);
+    for (const pause of pauses) expect(Math.abs(pause - heartbeatSeconds)).toBeLessThan(2);
+  }, 260_000);
+
+  test("on a service whose pods are gone reaches its receiver once, and so does its end", async () => {
+    const [message] = await eventuallyTold(port, down, 1, 180);
+    expect(message).toMatchObject({ status: "firing", receiver: "hook" });
+    expect(message?.alerts).toHaveLength(1);
+    expect(message?.alerts[0]).toMatchObject({
+      status: "firing",
+      labels: { alertname: "ServiceDown", severity: "critical", namespace: stack.apps, service: "shop" },
+      annotations: { runbook_url: "docs/runbooks/service-down.md" },
+    });
+    // Three group intervals, in each of which it might be sent again.
+    await sleep(15_000);
+    expect(await messagesOn(port, ...down)).toHaveLength(1);
+
+    await scale(1);
+    const told = await eventuallyTold(port, down, 2, 120);
+    await sleep(10_000);
+    expect(await messagesOn(port, ...down)).toHaveLength(2);
+    expect(told.map(({ status }) => status)).toEqual(["firing", "resolved"]);
+    const posts = (await got(port)).filter(({ path }) => path === "/alerts");
+    expect(new Set(posts.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${token}`]));
+    expect(posts.filter(({ body }) => body.commonLabels["alertname"] === "Watchdog")).toEqual([]);
+  }, 400_000);
+
+  test("says in Alertmanager's pages who is told of it", async () => {
+    const pod = await only("pods", stack.monitoring, "app=alertmanager");
+    const answer = await kubectl([
+      ...["exec", "--namespace", stack.monitoring, pod.metadata.name, "--", "amtool", "config", "routes", "test"],
+      "--config.file=/etc/alertmanager/alertmanager.yml",
+      ...["alertname=ServiceDown", "severity=critical"],
+    ]);
+    expect(answer.trim()).toBe("hook");
+  });
+});

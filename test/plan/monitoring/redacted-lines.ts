@@ -1,0 +1,68 @@
+/** Lines as programs write them, and as they may be kept. What no secret is in stays as it is. */
+export const redactedLines: readonly (readonly [what: string, line: string, kept: string])[] = [
+  [
+    "a bearer token in a header",
+    "GET /orders Authorization: Bearer mF_9.B5f-4.1JqM0123456789",
+    "GET /orders Authorization: Bearer [redacted]",
+  ],
+  ["a bearer token alone", "calling with bearer 0123456789abcdef0123", "calling with bearer [redacted]"],
+  [
+    "basic sign-in in a header",
+    'headers: {"authorization":"Basic dXNlcjpwYXNz","accept":"*/*"}',
+    'headers: {"authorization":"[redacted]","accept":"*/*"}',
+  ],
+  [
+    "a password in a URL",
+    "connecting to postgres://shop:s3cr3t@db:5432/shop?sslmode=require",
+    "connecting to postgres://shop:[redacted]@db:5432/shop?sslmode=require",
+  ],
+  ["a password as logfmt", "user=shop password=hunter2 tries=3", "user=shop password=[redacted] tries=3"],
+  ["a quoted password as logfmt", 'db_password="hun ter2" tries=3', "db_password=[redacted] tries=3"],
+  ["a password in a sentence", "signed in with password: hunter2", "signed in with password: [redacted]"],
+  ["a token in a query", "GET /hook?token=abcdef&page=2 200", "GET /hook?token=[redacted]&page=2 200"],
+  [
+    "a password in JSON",
+    '{"level":"info","password":"hun\\"ter2","msg":"signed in"}',
+    '{"level":"info","password":"[redacted]","msg":"signed in"}',
+  ],
+  [
+    "a password in JSON inside JSON",
+    '{"msg":"got {\\"user\\":\\"a\\",\\"password\\":\\"hunter2\\"}"}',
+    '{"msg":"got {\\"user\\":\\"a\\",\\"password\\":\\"[redacted]\\"}"}',
+  ],
+  ["a client's secret in JSON", '{"client_secret" : "abc", "id": 1}', '{"client_secret" : "[redacted]", "id": 1}'],
+  ["an API key", "X-Api-Key=0123456789", "X-Api-Key=[redacted]"],
+  ["an AWS key", "using AKIAIOSFODNN7EXAMPLE for s3", "using [redacted] for s3"],
+  [
+    "an AWS secret",
+    "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "aws_secret_access_key = [redacted]",
+  ],
+  [
+    "a JWT",
+    "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P done",
+    "token [redacted] done",
+  ],
+  [
+    "a private key in one text",
+    "loaded -----BEGIN RSA PRIVATE KEY-----\\nMIIEow\\n-----END RSA PRIVATE KEY----- ok",
+    "loaded [redacted] ok",
+  ],
+  ["the beginning of a private key", "-----BEGIN PRIVATE KEY-----", "[redacted]"],
+  ["the middle of a private key", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj", "[redacted]"],
+  ["a token of GitHub", "clone with ghp_0123456789abcdefghijABCDEFGHIJ012345", "clone with [redacted]"],
+  ["a card number", "paid by 4111 1111 1111 1111, thanks", "paid by [redacted], thanks"],
+  ["a card number without blanks", '{"card":"5500005555555559"}', '{"card":"[redacted]"}'],
+  ["a card number of 15 digits", "paid by 378282246310005", "paid by [redacted]"],
+  ["what the stack names", "order of cust-12345678 shipped", "order of [redacted] shipped"],
+  ["a plain line", "GET /orders/17 200 12ms", "GET /orders/17 200 12ms"],
+  [
+    "words that only sound so",
+    "password authentication is off; tokens: none left",
+    "password authentication is off; tokens: none left",
+  ],
+  ["a time in nanoseconds", "at 1763867000123456789", "at 1763867000123456789"],
+  ["a trace id", '{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736"}', '{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736"}'],
+  ["a URL without a password", "GET http://api:8080/a@b 200", "GET http://api:8080/a@b 200"],
+  ["a digest", "image localhost:5000/app@sha256:0a1b2c3d", "image localhost:5000/app@sha256:0a1b2c3d"],
+];
