@@ -35,7 +35,7 @@ export function apiProgramPod(args: ApiProgramArgs): k8s.types.input.core.v1.Pod
           { name: "NODE_EXTRA_CA_CERTS", value: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" },
         ],
         resources: {
-          requests: { cpu: "50m", memory: "64Mi", "ephemeral-storage": "16Mi" },
+          requests: { cpu: "50m", memory: "128Mi", "ephemeral-storage": "16Mi" },
           limits: { cpu: "1", memory: "128Mi", "ephemeral-storage": "64Mi" },
         },
         securityContext: restrictedContainer,

@@ -7,13 +7,15 @@ export interface CertificateArgs {
   readonly secretName: string;
   /** ClusterIssuer. */
   readonly issuer: string;
-  readonly hostname: string;
+  readonly dnsNames: readonly string[];
+  /** What the key may be used for, as cert-manager calls it. @default cert-manager's own */
+  readonly usages?: readonly string[];
 }
 
 /** A certificate of cert-manager, which the cluster must have. It is renewed a third of its life before it ends. */
 export function certificate(
   name: string,
-  { namespace, secretName, issuer, hostname }: CertificateArgs,
+  { namespace, secretName, issuer, dnsNames, usages }: CertificateArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResource {
   const args = {
@@ -22,7 +24,8 @@ export function certificate(
     metadata: { name: secretName, namespace },
     spec: {
       secretName,
-      dnsNames: [hostname],
+      dnsNames: [...dnsNames],
+      ...(usages && { usages: [...usages] }),
       issuerRef: { group: "cert-manager.io", kind: "ClusterIssuer", name: issuer },
       privateKey: { rotationPolicy: "Always" },
     },

@@ -137,7 +137,7 @@ function podSpec(args: ClusterUiArgs, account: pulumi.Output<string>): k8s.types
         livenessProbe: { ...get, periodSeconds: 10, failureThreshold: 3 },
         lifecycle: { preStop: { sleep: { seconds: 5 } } },
         resources: {
-          requests: { cpu: "50m", memory: "128Mi", "ephemeral-storage": "64Mi" },
+          requests: { cpu: "50m", memory: "256Mi", "ephemeral-storage": "64Mi" },
           limits: { cpu: "500m", memory: "256Mi", "ephemeral-storage": "128Mi" },
         },
         securityContext: restrictedContainer,

@@ -31,7 +31,7 @@ export class Harbor extends pulumi.ComponentResource {
     if (tls.issuer !== undefined) {
       certificate(
         `${name}-certificate`,
-        { namespace, hostname, secretName: tls.secretName, issuer: tls.issuer },
+        { namespace, dnsNames: [hostname], secretName: tls.secretName, issuer: tls.issuer },
         { parent: this },
       );
     }

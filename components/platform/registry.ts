@@ -76,7 +76,7 @@ export class Registry extends pulumi.ComponentResource {
     if (args.tls.issuer !== undefined) {
       certificate(
         `${name}-certificate`,
-        { ...args.tls, issuer: args.tls.issuer, namespace, hostname: args.hostname },
+        { ...args.tls, issuer: args.tls.issuer, namespace, dnsNames: [args.hostname] },
         parent,
       );
     }

@@ -57,6 +57,7 @@ describe("a changed configuration", () => {
       replicas: 1,
       port: 8080,
       scrape: false,
+      traces: false,
       config: { "greeting.txt": "hello" },
     };
     const edited = editedDev("second", (config) => setPath(config, ["quorum:services", "second"], second));
@@ -128,8 +129,18 @@ describe("an own cluster", () => {
       const { stdout } = await succeed(["start", "--context", "somebodys-cluster", "--config-file", edited], {
         KUBECONFIG: file,
       });
-      // Where the API servers of somebody's cluster are, the stack does not know: the one policy that says it is wider.
-      expect(changes(stdout)).toEqual(["~ networking.k8s.io/v1 NetworkPolicy monitoring/part-prometheus-server"]);
+      // How many nodes somebody's cluster has, where its API servers are and which of its parts answer with their series, the
+      // stack does not know: its policies are wider, a quota is larger, and Prometheus looks for less.
+      expect(changes(stdout).map((line) => line.split("  ")[0])).toEqual([
+        "~ v1 ResourceQuota monitoring-agents/quorum",
+        ...[
+          "monitoring/part-otel-events",
+          "monitoring/part-prometheus-server",
+          "monitoring-agents/part-otel-agent",
+        ].map((policy) => `~ networking.k8s.io/v1 NetworkPolicy ${policy}`),
+        "~ v1 ConfigMap monitoring/prometheus-config",
+        "~ v1 ConfigMap monitoring/prometheus-rules",
+      ]);
       expect(readFileSync(file, "utf8")).toBe(before);
     } finally {
       await succeed(["up"]);

@@ -32,11 +32,78 @@ export const exemptions: readonly Exemption[] = [
     reason:
       "pods are spread over hosts by topologySpreadConstraints, which say the same and also work with more pods than hosts; the check knows only affinity",
   },
+  ...["prometheus", "alertmanager"].map((name): Exemption => {
+    return {
+      object: `StatefulSet/monitoring/${name}`,
+      check: "statefulset-has-host-podantiaffinity",
+      stacks: ["prod"],
+      reason: "its pair is kept apart by topologySpreadConstraints, as services are; the check knows only affinity",
+    };
+  }),
   {
-    object: "StatefulSet/monitoring/prometheus",
-    check: "statefulset-has-host-podantiaffinity",
+    object: "Deployment/monitoring/otel-gateway",
+    check: "deployment-has-host-podantiaffinity",
     stacks: ["prod"],
     reason: "its pair is kept apart by topologySpreadConstraints, as services are; the check knows only affinity",
+  },
+  {
+    object: "Deployment/monitoring/zipkin",
+    check: "deployment-replicas",
+    reason: "its spans are in its memory: a second pod would have others, and each question would meet one of them",
+  },
+  {
+    object: "Deployment/monitoring/zipkin",
+    check: "deployment-strategy",
+    reason:
+      "two pods beside each other would have half of the spans each, and the old one's are lost in a roll-out either way",
+  },
+  {
+    object: "Deployment/monitoring/otel-gateway",
+    check: "deployment-replicas",
+    stacks: ["dev"],
+    reason: "dev has one host, and an application keeps its spans for the seconds that a lost pod needs to come back",
+  },
+  {
+    object: "Deployment/cluster-ui/headlamp",
+    check: "deployment-replicas",
+    stacks: ["dev"],
+    reason: "it keeps nothing: who looks at the cluster while its pod comes back loads the page again",
+  },
+  ...["DaemonSet/monitoring-agents/otel-agent", "Deployment/monitoring/otel-*"].map((object): Exemption => {
+    return {
+      object,
+      check: "pod-probes-identical",
+      reason:
+        "the collector has one page on its health; a pod that does not answer takes no more data at once, and is ended much later",
+    };
+  }),
+  {
+    object: "Deployment/cluster-ui/headlamp",
+    check: "pod-probes-identical",
+    stacks: ["dev"],
+    reason: "it has no page on its health but the first one; it is ended only when that fails for much longer",
+  },
+  {
+    object: "DaemonSet/monitoring-agents/otel-agent",
+    check: "container-security-context-user-group-id",
+    reason: "the logs of pods belong to root and nobody else may read them; of root's rights it has no more than that",
+  },
+  {
+    object: "StatefulSet/monitoring/grafana",
+    check: "container-security-context-user-group-id",
+    reason: "the image is made for the user 472, to whom its folders belong",
+  },
+  {
+    object: "StatefulSet/monitoring/grafana",
+    check: "statefulset-has-servicename",
+    reason:
+      "there is one pod, which nobody asks by a name of its own: the Service with an address is all that is needed",
+  },
+  {
+    object: "Deployment/cluster-ui/headlamp",
+    check: "container-security-context-user-group-id",
+    stacks: ["dev"],
+    reason: "the image is made for the user 100, to whom its folders belong",
   },
   {
     object: "Deployment/kube-system/metrics-server",

@@ -66,7 +66,7 @@ const seriesOf = {
   kubelet: 400,
   kubeProxy: 130,
   nodeExporter: 350,
-  coreDns: 220,
+  coreDns: 260,
   cadvisor: 30,
   // Of what kube-state-metrics tells of: a pod, a node, and any other object.
   statePod: 60,
@@ -74,10 +74,10 @@ const seriesOf = {
   stateObject: 25,
   // Of the stack's own parts; a service is taken to have twice as many as the sample app.
   service: 200,
-  prometheus: 900,
-  alertmanager: 400,
+  prometheus: 3000,
+  alertmanager: 550,
   grafana: 1500,
-  loki: 1500,
+  loki: 2700,
   collector: 100,
   zipkin: 350,
   ingress: 400,
@@ -94,7 +94,7 @@ const objectsPerService = 4;
 /** A cluster of another's making is taken to have as many nodes. */
 const assumedNodes = 3;
 /** Recorded series and alerts, and those of pods that a roll-out replaced, which stay in memory for up to 3 hours. */
-const growth = 1.25;
+const growth = 1.4;
 
 /**
  * Bytes of a sample on disk, with its part of the index: 1.2 of an idle stack like dev at 5 seconds, 1.9 of a busy one, and 1 to 2 in

@@ -16,8 +16,8 @@ describe("the number of series", () => {
 
   it("is small where the stack looks at nothing but its own", () => {
     const shared = estimatedSeries(needs({ platform: "shared" }));
-    expect(shared).toBe(2 * 200 + 900);
-    expect(estimatedSeries(needs())).toBeGreaterThan(5 * shared);
+    expect(shared).toBe(2 * 200 + 3000);
+    expect(estimatedSeries(needs())).toBeGreaterThan(3 * shared);
   });
 
   it.each<[string, number, number]>([
@@ -25,7 +25,7 @@ describe("the number of series", () => {
     [
       "a second server",
       estimatedSeries(needs({}, { prometheus: { ...prometheus, replicas: 2 } })) - estimatedSeries(needs()),
-      900 + 30,
+      3000 + 30,
     ],
     ["a service that is not scraped", estimatedSeries(withPods(2, false)) - estimatedSeries(withPods(0)), 2 * 30],
   ])("grows with %s", (_, grown, series) => {
