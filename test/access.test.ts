@@ -88,7 +88,8 @@ describe("parts that are reached by name", () => {
       JSON.stringify(recording.get("ingress-controller-deployment").inputs).match(/metadata\.name in \(([^)]*)\)/)?.[1];
     expect(traefikRoles(made)).toEqual(["apps", "ingress", "monitoring"]);
     expect(watches(made)).toBe("apps, monitoring, ingress");
-    const others = await run({ ...prod, ingress: { controller: "traefik" } });
+    const monitoring = { ...prod["monitoring"], grafana: {} };
+    const others = await run({ ...prod, monitoring, ingress: { controller: "traefik" } });
     expect(traefikRoles(others)).toEqual(["apps", "ingress"]);
     expect(watches(others)).toBe("apps, ingress");
   });
