@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
-import { receiverPorts } from "./components/plan/connections/monitoring-parts.ts";
+import { receiverPorts } from "./components/plan/connections/monitoring-connections.ts";
 import { fromHome } from "./config/home-path.ts";
 import { type Config, parseConfig, parseValue } from "./config/parse.ts";
 

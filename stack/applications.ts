@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Jobs } from "../components/jobs/jobs.ts";
-import { gatewayUrl } from "../components/plan/monitoring/gateway-config.ts";
+import { insideUrl } from "../components/plan/monitoring/addresses.ts";
+import { authoritySecret } from "../components/plan/monitoring/tls.ts";
 import { priorityClassName, priorityClassOf } from "../components/plan/platform/priorities.ts";
 import { podHosts } from "../components/plan/workload/spread.ts";
 import { volumeBackups } from "../components/plan/platform/volume-backup.ts";
@@ -51,9 +52,13 @@ export function makeApplications(
 
 function makeServices({ config, provider, images }: StackContext, platform: Platform): Map<string, Workload> {
   const hosts = podHosts(config.controlPlane);
-  const tracesEndpoint = config.monitoring.collector.gateway.enabled
-    ? gatewayUrl(config.namespaces.monitoring)
-    : undefined;
+  const { collector, tls } = config.monitoring;
+  const gateway = collector.gateway.enabled
+    ? {
+        tracesEndpoint: insideUrl("gateway", tls !== undefined, config.namespaces.monitoring),
+        tracesAuthority: tls && authoritySecret,
+      }
+    : {};
   const workloads = Object.entries(config.services).map(([name, service]): [string, Workload] => {
     const generated = Object.keys(service.secrets.generated).length > 0;
     const workload = new Workload(
@@ -63,7 +68,7 @@ function makeServices({ config, provider, images }: StackContext, platform: Plat
         namespace: generated ? platform.withSecrets("apps") : platform.nameOf("apps"),
         image: images.of(service.image),
         priorityClassName: priorityClassOf(service.priority, config.platform),
-        tracesEndpoint: service.traces ? tracesEndpoint : undefined,
+        ...(service.traces && gateway),
         storageClassName: platform.storageClassName,
         retainVolumes: config.storage.retain,
         hosts,

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { planGeneratedSecrets } from "../components/plan/platform/generated-secrets.ts";
 import { planNetworkPolicies } from "../components/plan/connections/network-policies.ts";
 import type { Place } from "../components/plan/connections/parties.ts";
-import { priorityClassOf } from "../components/plan/platform/priorities.ts";
+import { partPriorityClass } from "../components/plan/platform/priorities.ts";
 import { planSecurity } from "../components/plan/platform/security.ts";
 import { partsWithIngress } from "../components/plan/monitoring/sign-in.ts";
 import { routesOf } from "../components/plan/workload/ingress.ts";
@@ -100,7 +100,7 @@ export function makeIngressController(
       },
       image: images.thirdParty("traefik"),
       gatewayApi: routesOf(services).length > 0,
-      priorityClassName: priorityClassOf("critical", config.platform),
+      priorityClassName: partPriorityClass(config.platform),
     },
     { provider },
   );
@@ -119,7 +119,7 @@ export async function makeRegistry({ config, provider, images }: StackContext, p
         nodeImage: images.thirdParty("node"),
         storageClassName: platform.storageClassName,
         retainVolume: storage.retain,
-        priorityClassName: priorityClassOf("critical", config.platform),
+        priorityClassName: partPriorityClass(config.platform),
       },
       { provider },
     );

@@ -141,7 +141,7 @@ describe("a configuration", () => {
     [
       "a dashboard that is not there",
       { grafana: { dashboards: ["dashboards/shop.json"] } },
-      'quorum:monitoring.grafana.dashboards.0 is "dashboards/shop.json", but the project has no such file',
+      'quorum:monitoring.grafana.dashboards[0] is "dashboards/shop.json", but the project has no such file',
     ],
     [
       "a dashboard with a uid that another has",

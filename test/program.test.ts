@@ -124,6 +124,46 @@ describe("the outputs", () => {
   });
 });
 
+describe("the monitoring of a stack on another's cluster", () => {
+  const { images } = runnableSections("dev");
+  const part = { enabled: true };
+  const sections = {
+    platform: "shared",
+    images,
+    services: {},
+    storage: { provisioner: "existing", className: "standard" },
+    monitoring: { prometheus: part, alertmanager: part, grafana: part, loki: part, zipkin: part },
+    controlPlane: { mode: "existing", context: "another" },
+  } as unknown as Sections;
+
+  it.each([true, false])("makes nothing outside its own namespaces (preview %s)", async (preview) => {
+    const recording = await run("dev", preview, sections);
+    const objects = recording.resources.filter(({ type }) => type.startsWith("kubernetes:"));
+    const outside = objects.filter(({ inputs }) => {
+      const { namespace } = inputs["metadata"] as { namespace?: string };
+      return namespace === undefined || !["apps", "monitoring"].includes(namespace);
+    });
+    expect(outside.map(({ type, name }) => `${type.split(":").at(-1) ?? ""} ${name}`).sort()).toEqual([
+      "Namespace namespaces-apps",
+      "Namespace namespaces-monitoring",
+    ]);
+  });
+
+  it("names no class of priority, which nobody may have made", async () => {
+    const recording = await run("dev", false, sections);
+    const names = ["StatefulSet", "Deployment"].flatMap((type) => recording.ofType(`:${type}`));
+    expect(names.map(({ name }) => name).sort()).toEqual([
+      "alertmanager-server",
+      "grafana-server",
+      "loki-server",
+      "otel-gateway-deployment",
+      "prometheus-server",
+      "zipkin-deployment",
+    ]);
+    for (const { inputs } of names) expect(JSON.stringify(inputs)).not.toContain("priorityClassName");
+  });
+});
+
 describe("services of every kind", () => {
   const app = { image: "app", role: "web" };
   const services = {

@@ -113,6 +113,8 @@ export function wholeConfig(base: Sections): Sections {
       ...base["monitoring"],
       prometheus: {
         ...(base["monitoring"]?.["prometheus"] as object | undefined),
+        storageGiB: 60,
+        memoryMiB: 2048,
         ingress: {
           hostname: "prometheus.example.com",
           tls: { secretName: "watch-certificate", issuer: "letsencrypt" },
@@ -169,6 +171,7 @@ export function wholeConfig(base: Sections): Sections {
         replicas: 2,
         outbound: { subnet: "192.0.2.0/24", port: 443 },
       },
+      tls: { issuer: "cluster-ca" },
     },
   };
 }

@@ -1,9 +1,8 @@
-import { globSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { type RuleText, ruleFileProblems } from "../plan/monitoring/rule-files.ts";
 import { type Problem, refuse } from "../plan/problems.ts";
+import { noSuchFile, projectFiles, projectText } from "./project-files.ts";
 
-const project = join(import.meta.dirname, "../..");
 const folder = "data/rules";
 const ending = /\.ya?ml$/;
 const key = "quorum:monitoring.prometheus.rules";
@@ -37,8 +36,8 @@ export function ruleProblems(own: readonly string[] = [], hasPrometheus = true):
 /** Read and checked once: they do not change while a program runs, and are the same for every stack. */
 export function shippedRules(): { readonly files: readonly RuleText[]; readonly problems: readonly Problem[] } {
   if (!shipped) {
-    const names = readdirSync(join(project, folder)).filter((name) => ending.test(name));
-    const files = names.sort().map((name) => read(`${folder}/${name}`, true));
+    const names = projectFiles(`${folder}/*`).filter((name) => ending.test(name));
+    const files = names.map((name) => read(name, true));
     shipped = { files, problems: ruleFileProblems(files) };
   }
   return shipped;
@@ -50,11 +49,9 @@ function readOwn(patterns: readonly string[]): { readonly files: RuleText[]; rea
   const found = new Set<string>();
   patterns.forEach((pattern, index) => {
     const at = `${key}[${index}]`;
-    const files = globSync(pattern, { cwd: project, withFileTypes: true }).filter((entry) => entry.isFile());
-    if (files.length === 0) {
-      problems.push({ key: at, text: `is "${pattern}", but the project has no such file; name one that is there` });
-    }
-    for (const file of files.map((entry) => join(entry.parentPath, entry.name).slice(project.length + 1)).sort()) {
+    const files = projectFiles(pattern);
+    if (files.length === 0) problems.push({ key: at, text: noSuchFile(pattern) });
+    for (const file of files) {
       if (found.has(file)) continue;
       const fault = nameFault(file, names);
       if (fault !== undefined) problems.push({ key: at, text: `takes in ${file}, ${fault}` });
@@ -80,5 +77,5 @@ function nameOf(file: string): string {
 }
 
 function read(file: string, isShipped: boolean): RuleText {
-  return { file, text: readFileSync(join(project, file), "utf8"), shipped: isShipped };
+  return { file, text: projectText(file), shipped: isShipped };
 }

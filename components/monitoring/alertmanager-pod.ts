@@ -2,8 +2,11 @@ import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { alertmanager, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { alertmanagerFiles, retentionHours } from "../plan/monitoring/alertmanager-config.ts";
+import { clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
+import { webConfigFile } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { AlertmanagerArgs } from "./alertmanager.ts";
+import { probeScheme, tlsVolume } from "./tls-files.ts";
 
 /** User `nobody` of the official image. */
 const userId = 65_534;
@@ -14,7 +17,7 @@ const resendSeconds = 60;
 export const peersName = "alertmanager-peers";
 
 /** Alone it needs no cluster; in one, each member is told of all by their names, which stay when their addresses change. */
-function clusterFlags(members: number): string[] {
+function clusterFlags({ replicas: members = 1, tls }: AlertmanagerArgs): string[] {
   if (members === 1) return ["--cluster.listen-address="];
   const port = monitoringPorts.alertmanagerCluster;
   const peers = Array.from({ length: members }, (_, index) => `${alertmanager.app}-${index}.${peersName}:${port}`);
@@ -24,6 +27,7 @@ function clusterFlags(members: number): string[] {
     // Another cluster's member that gets the address of one of this is no member.
     "--cluster.label=$(POD_NAMESPACE)",
     ...peers.map((peer) => `--cluster.peer=${peer}`),
+    ...(tls ? [`--cluster.tls-config=${alertmanagerFiles.folder}/${clusterTlsFile}`] : []),
   ];
 }
 
@@ -38,7 +42,8 @@ function flags(args: AlertmanagerArgs): string[] {
     ...(args.externalUrl === undefined ? [] : [`--web.external-url=${args.externalUrl}`]),
     // Until it knows of all that fires, what it says would be wrong: a warning, though the critical alert that mutes it is there.
     `--dispatch.start-delay=${resendSeconds}s`,
-    ...clusterFlags(args.replicas ?? 1),
+    ...(args.tls ? [`--web.config.file=${alertmanagerFiles.folder}/${webConfigFile}`] : []),
+    ...clusterFlags(args),
   ];
 }
 
@@ -50,7 +55,8 @@ export function alertmanagerPod(
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis = 20, memoryMiB = 64 } = args;
   const memory = `${memoryMiB}Mi`;
-  const get = (path: string) => ({ httpGet: { path, port: "web" }, timeoutSeconds: 3 });
+  const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
+  const tls = tlsVolume(args.tls);
   const port = monitoringPorts.alertmanagerCluster;
   return {
     serviceAccountName: account,
@@ -95,9 +101,10 @@ export function alertmanagerPod(
         volumeMounts: [
           { name: "config", mountPath: alertmanagerFiles.folder, readOnly: true },
           { name: "data", mountPath: statePath },
+          ...tls.mounts,
         ],
       },
     ],
-    volumes: [{ name: "config", secret: { secretName: config, defaultMode: 0o440 } }],
+    volumes: [{ name: "config", secret: { secretName: config, defaultMode: 0o440 } }, ...tls.volumes],
   };
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { alertmanager, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
-import { secretHash } from "../plan/hash.ts";
 import {
   alertmanagerConfig,
   alertmanagerFiles,
@@ -11,8 +10,14 @@ import {
   type MessageLinks,
   type Receiver,
 } from "../plan/monitoring/alertmanager-config.ts";
-import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import { clusterTlsConfig, clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
+import { clientConfig, clientConfigFile, type PartTls, webConfig, webConfigFile } from "../plan/monitoring/tls.ts";
+import { dataVolume } from "../platform/data-volume.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
+import { podBudget } from "../platform/pod-budget.ts";
+import { shownHash } from "../platform/shown-hash.ts";
 import { alertmanagerPod, peersName } from "./alertmanager-pod.ts";
+import { publicService } from "./public-service.ts";
 
 type Text = pulumi.Input<string>;
 type Only<Kind extends keyof Receiver> = NonNullable<Receiver[Kind]>;
@@ -53,12 +58,11 @@ export interface AlertmanagerArgs extends MessageLinks {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 64 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 const selector = { app: alertmanager.app };
-/** Services for who asks any member, and for the outside. */
-const serviceName = "alertmanager";
-const publicName = "alertmanager-public";
 const messagesFile = join(import.meta.dirname, "../../data/alertmanager/messages.tmpl");
 
 /**
@@ -91,16 +95,15 @@ export class Alertmanager extends pulumi.ComponentResource {
     );
     this.service = new k8s.core.v1.Service(
       `${name}-service`,
-      { metadata: { ...metadata, name: serviceName }, spec: { type: "ClusterIP", selector, ports: [webPort()] } },
+      { metadata, spec: { type: "ClusterIP", selector, ports: [webPort] } },
       parent,
     );
-    if (args.expose !== undefined) makePublic(name, { ...args, expose: args.expose }, parent);
+    if (args.expose !== undefined)
+      publicService(`${name}-public`, { metadata, expose: args.expose, port: "web" }, parent);
     const peers = makePeers(name, namespace, parent);
     const { replicas = 1 } = args;
-    if (replicas > 1) makeBudget(name, namespace, parent);
-    const configHash = pulumi
-      .all([files, namespace])
-      .apply(([content, place]) => secretHash(content, `alertmanager/${place}`));
+    if (replicas > 1) podBudget(`${name}-budget`, metadata, parent);
+    const configHash = shownHash(files, pulumi.interpolate`alertmanager/${namespace}`);
     this.statefulSet = new k8s.apps.v1.StatefulSet(
       `${name}-server`,
       {
@@ -112,10 +115,10 @@ export class Alertmanager extends pulumi.ComponentResource {
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector },
           template: {
-            metadata: { labels: selector, annotations: { "quorum.dev/config-hash": pulumi.unsecret(configHash) } },
+            metadata: { labels: selector, annotations: { "quorum.dev/config-hash": configHash } },
             spec: alertmanagerPod(args, account.metadata.name, config.metadata.name),
           },
-          ...volumes(args),
+          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 1, retain: args.retainVolumes }),
         },
       },
       parent,
@@ -139,12 +142,15 @@ function configurationFiles(args: AlertmanagerArgs): pulumi.Output<Record<string
       }),
       [alertmanagerFiles.messages]: messages,
       [alertmanagerFiles.links]: linkTemplates(args),
+      ...(args.tls && {
+        [webConfigFile]: webConfig,
+        [clientConfigFile]: clientConfig,
+        [clusterTlsFile]: clusterTlsConfig(),
+      }),
     }));
 }
 
-function webPort(port: number = monitoringPorts.alertmanager) {
-  return { name: "web", protocol: "TCP", port, targetPort: "web" };
-}
+const webPort = { name: "web", protocol: "TCP", port: monitoringPorts.alertmanager, targetPort: "web" };
 
 /** Each member by a name of its own, ready or not: Prometheus tells every one of them, and they find each other. */
 function makePeers(
@@ -163,7 +169,7 @@ function makePeers(
         publishNotReadyAddresses: true,
         selector,
         ports: [
-          webPort(),
+          webPort,
           { name: "cluster-tcp", protocol: "TCP", port, targetPort: "cluster-tcp" },
           { name: "cluster-udp", protocol: "UDP", port, targetPort: "cluster-udp" },
         ],
@@ -171,57 +177,4 @@ function makePeers(
     },
     parent,
   );
-}
-
-function makePublic(
-  name: string,
-  { namespace, expose }: AlertmanagerArgs & { readonly expose: ExposureArgs },
-  parent: pulumi.CustomResourceOptions,
-): void {
-  const { annotations, ...spec } = exposure(expose);
-  new k8s.core.v1.Service(
-    `${name}-public`,
-    {
-      metadata: { ...(annotations && { annotations }), name: publicName, namespace, labels: selector },
-      spec: { ...spec, selector, ports: [webPort(expose.port)] },
-    },
-    parent,
-  );
-}
-
-function makeBudget(name: string, namespace: pulumi.Input<string>, parent: pulumi.CustomResourceOptions): void {
-  new k8s.policy.v1.PodDisruptionBudget(
-    `${name}-budget`,
-    {
-      metadata: { name: alertmanager.app, namespace, labels: selector },
-      spec: {
-        maxUnavailable: 1,
-        selector: { matchLabels: selector },
-        // A pod that is not ready tells nobody: it must not keep its host from being drained.
-        unhealthyPodEvictionPolicy: "AlwaysAllow",
-      },
-    },
-    parent,
-  );
-}
-
-function volumes(
-  args: AlertmanagerArgs,
-): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
-  return {
-    persistentVolumeClaimRetentionPolicy: {
-      whenDeleted: (args.retainVolumes ?? true) ? "Retain" : "Delete",
-      whenScaled: "Retain",
-    },
-    volumeClaimTemplates: [
-      {
-        metadata: { name: "data", labels: selector },
-        spec: {
-          accessModes: ["ReadWriteOnce"],
-          resources: { requests: { storage: `${args.storageGiB ?? 1}Gi` } },
-          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-        },
-      },
-    ],
-  };
 }

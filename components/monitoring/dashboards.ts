@@ -1,9 +1,8 @@
-import { globSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname } from "node:path";
 import { type DashboardFile, dashboardProblems, ownFolder } from "../plan/monitoring/dashboards.ts";
 import type { Problem } from "../plan/problems.ts";
+import { noSuchFile, projectFiles, projectText } from "./project-files.ts";
 
-const root = join(import.meta.dirname, "../..");
 const shipped = "data/dashboards";
 const key = "quorum:monitoring.grafana.dashboards";
 
@@ -17,9 +16,7 @@ export function shippedDashboards(): readonly DashboardFile[] {
 /** They do not change while a program runs, and are the same for every stack. */
 function readOnce(): NonNullable<typeof shippedOnce> {
   if (shippedOnce === undefined) {
-    const files = readdirSync(join(root, shipped), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap(({ name: folder }) => filesOf(`${shipped}/${folder}/*.json`).map((file) => read(file, folder)));
+    const files = projectFiles(`${shipped}/*/*.json`).map((file) => read(file, basename(dirname(file))));
     shippedOnce = { files, problems: dashboardProblems(files) };
   }
   return shippedOnce;
@@ -33,12 +30,8 @@ function readOnce(): NonNullable<typeof shippedOnce> {
 export function ownDashboards(patterns: readonly string[]): { files: DashboardFile[]; problems: Problem[] } {
   const problems: Problem[] = [];
   const found = patterns.flatMap((pattern, index) => {
-    const files = filesOf(pattern);
-    if (files.length === 0)
-      problems.push({
-        key: `${key}.${index}`,
-        text: `is "${pattern}", but the project has no such file; set it to a dashboard, or leave it out`,
-      });
+    const files = projectFiles(pattern);
+    if (files.length === 0) problems.push({ key: `${key}[${index}]`, text: noSuchFile(pattern) });
     return files;
   });
   return { files: [...new Set(found)].map((file) => read(file, ownFolder)), problems };
@@ -66,13 +59,6 @@ export function allDashboardProblems(patterns: readonly string[], hasGrafana: bo
   return [...own.problems, ...dashboardProblems([...files, ...own.files])];
 }
 
-function filesOf(pattern: string): string[] {
-  return globSync(pattern, { cwd: root, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
-    .sort();
-}
-
 function read(file: string, folder: string): DashboardFile {
-  return { file, folder, text: readFileSync(join(root, file), "utf8") };
+  return { file, folder, text: projectText(file) };
 }

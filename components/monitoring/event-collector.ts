@@ -5,6 +5,7 @@ import { contentHash } from "../plan/hash.ts";
 import { eventsConfig } from "../plan/monitoring/log-agent.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { collectorContainer, defaultMemoryMiB, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
+import { tlsVolume } from "./tls-files.ts";
 
 const name = eventCollector.app;
 const selector = { app: name };
@@ -23,7 +24,7 @@ export class EventCollector extends pulumi.ComponentResource {
     const { namespace, lokiNamespace, redact = [], memoryMiB = defaultMemoryMiB } = args;
     const metadata = { name, namespace, labels: selector };
     const { account, binding } = readingAccount(resourceName, eventCollector, namespace, "events", { parent: this });
-    const text = eventsConfig({ namespace: lokiNamespace, memoryMiB, redact });
+    const text = eventsConfig({ namespace: lokiNamespace, tls: args.tls !== undefined, memoryMiB, redact });
     const config = new k8s.core.v1.ConfigMap(
       `${resourceName}-config`,
       { metadata, data: { "config.yaml": text } },
@@ -48,7 +49,7 @@ export class EventCollector extends pulumi.ComponentResource {
               securityContext: restrictedPod(),
               terminationGracePeriodSeconds: 30,
               containers: [collectorContainer(name, args, restrictedContainer)],
-              volumes: [{ name: "config", configMap: { name: config.metadata.name } }],
+              volumes: [{ name: "config", configMap: { name: config.metadata.name } }, ...tlsVolume(args.tls).volumes],
             },
           },
         },

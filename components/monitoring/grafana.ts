@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts } from "../plan/connections/monitoring-parts.ts";
-import { contentHash, secretHash } from "../plan/hash.ts";
+import { contentHash } from "../plan/hash.ts";
 import { type DashboardFile, planDashboards } from "../plan/monitoring/dashboards.ts";
 import {
   clientSecretFile,
@@ -12,8 +12,13 @@ import {
   type GrafanaSettings,
 } from "../plan/monitoring/grafana.ts";
 import type { SignInSettings } from "../plan/monitoring/sign-in.ts";
-import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import type { PartTls } from "../plan/monitoring/tls.ts";
+import { dataVolume } from "../platform/data-volume.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { shownHash } from "../platform/shown-hash.ts";
+import { publicService } from "./public-service.ts";
+import { probeScheme, tlsVolume } from "./tls-files.ts";
 
 export interface GrafanaArgs extends Omit<GrafanaSettings, "signIn" | "folders"> {
   /** Known once the Secrets `grafana-admin` and `grafana-encryption` are in it. */
@@ -88,20 +93,20 @@ export class Grafana extends pulumi.ComponentResource {
       },
       parent,
     );
-    if (args.expose !== undefined) this.expose(name, namespace, args.expose);
+    if (args.expose !== undefined)
+      publicService(`${name}-public`, { metadata, expose: args.expose, port: "http" }, parent);
     // It reads its settings once: others are another pod.
     const annotations = {
       "quorum.dev/config-hash": contentHash(files),
       ...(signIn && {
-        "quorum.dev/client-hash": pulumi
-          .all([signIn.clientSecret, namespace])
-          .apply(([secret, place]) => secretHash({ secret }, `grafana/${place}`)),
+        "quorum.dev/client-hash": shownHash({ secret: signIn.clientSecret }, pulumi.interpolate`grafana/${namespace}`),
       }),
     };
     const volumes = podVolumes({
       config: config.metadata.name,
       files: Object.keys(files),
       client: client?.metadata.name,
+      tls: args.tls,
       dashboards,
     });
     this.statefulSet = new k8s.apps.v1.StatefulSet(
@@ -116,24 +121,12 @@ export class Grafana extends pulumi.ComponentResource {
             metadata: { labels: selector, annotations },
             spec: podSpec(args, account.metadata.name, volumes),
           },
-          ...dataVolume(args),
+          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 1, retain: args.retainVolume }),
         },
       },
       parent,
     );
     this.registerOutputs({});
-  }
-
-  private expose(name: string, namespace: pulumi.Input<string>, expose: ExposureArgs): void {
-    const { annotations, ...spec } = exposure(expose);
-    new k8s.core.v1.Service(
-      `${name}-public`,
-      {
-        metadata: { name: "grafana-public", namespace, labels: selector, ...(annotations && { annotations }) },
-        spec: { ...spec, selector, ports: [{ ...servicePort, port: expose.port }] },
-      },
-      { parent: this },
-    );
   }
 
   private client(name: string, namespace: pulumi.Input<string>, secret: pulumi.Input<string>): k8s.core.v1.Secret {
@@ -168,6 +161,7 @@ interface Mounted {
   /** Paths of the files in it. */
   readonly files: readonly string[];
   readonly client: pulumi.Output<string> | undefined;
+  readonly tls: PartTls | undefined;
   readonly dashboards: readonly { readonly folder: string; readonly names: readonly pulumi.Output<string>[] }[];
 }
 
@@ -176,7 +170,8 @@ interface Volumes {
   readonly mounts: k8s.types.input.core.v1.VolumeMount[];
 }
 
-function podVolumes({ config, files, client, dashboards }: Mounted): Volumes {
+function podVolumes({ config, files, client, tls, dashboards }: Mounted): Volumes {
+  const certificate = tlsVolume(tls);
   const secrets = [
     ...[grafanaAdminSecret, grafanaEncryptionSecret].map(({ name, key }) => ({
       secret: { name, items: [{ key, path: key }] },
@@ -192,6 +187,7 @@ function podVolumes({ config, files, client, dashboards }: Mounted): Volumes {
         projected: { sources: names.map((name) => ({ configMap: { name } })) },
       })),
       { name: "tmp", emptyDir: { sizeLimit: "128Mi" } },
+      ...certificate.volumes,
     ],
     mounts: [
       { name: "config", mountPath: grafanaPaths.config, readOnly: true },
@@ -203,27 +199,7 @@ function podVolumes({ config, files, client, dashboards }: Mounted): Volumes {
       })),
       { name: "data", mountPath: grafanaPaths.data },
       { name: "tmp", mountPath: "/tmp" },
-    ],
-  };
-}
-
-function dataVolume(
-  args: GrafanaArgs,
-): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
-  return {
-    persistentVolumeClaimRetentionPolicy: {
-      whenDeleted: (args.retainVolume ?? true) ? "Retain" : "Delete",
-      whenScaled: "Retain",
-    },
-    volumeClaimTemplates: [
-      {
-        metadata: { name: "data", labels: selector },
-        spec: {
-          accessModes: ["ReadWriteOnce"],
-          resources: { requests: { storage: `${args.storageGiB ?? 1}Gi` } },
-          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-        },
-      },
+      ...certificate.mounts,
     ],
   };
 }
@@ -235,7 +211,7 @@ function podSpec(
 ): k8s.types.input.core.v1.PodSpec {
   const memory = `${args.memoryMiB ?? 512}Mi`;
   const cpuMillis = args.cpuMillis ?? 100;
-  const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 5 });
+  const get = (path: string) => ({ httpGet: { path, port: "http", ...probeScheme(args.tls) }, timeoutSeconds: 5 });
   return {
     serviceAccountName: account,
     automountServiceAccountToken: false,

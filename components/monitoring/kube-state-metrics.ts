@@ -2,7 +2,9 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { kubeStateMetrics, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { watchRules, watchedResources } from "../plan/monitoring/kube-state-metrics.ts";
+import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
 
 export interface KubeStateMetricsArgs {
   readonly namespace: pulumi.Input<string>;
@@ -12,6 +14,8 @@ export interface KubeStateMetricsArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 128 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 const selector = { app: kubeStateMetrics.app };
@@ -34,6 +38,7 @@ export class KubeStateMetrics extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: kubeStateMetrics.account }, automountServiceAccountToken: false },
       { parent: this },
     );
+    const web = webConfigMap(name, args.tls, metadata, { parent: this });
     const binding = this.grant(name, args, account.metadata.name);
     new k8s.apps.v1.Deployment(
       `${name}-deployment`,
@@ -45,7 +50,7 @@ export class KubeStateMetrics extends pulumi.ComponentResource {
           selector: { matchLabels: selector },
           // Two at once would tell everything twice, under one job.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
-          template: { metadata: { labels: selector }, spec: podSpec(args, account.metadata.name) },
+          template: { metadata: { labels: selector }, spec: podSpec(args, account.metadata.name, web) },
         },
       },
       { parent: this, dependsOn: [binding] },
@@ -90,10 +95,18 @@ export class KubeStateMetrics extends pulumi.ComponentResource {
   }
 }
 
-function podSpec(args: KubeStateMetricsArgs, account: pulumi.Output<string>): k8s.types.input.core.v1.PodSpec {
+function podSpec(
+  args: KubeStateMetricsArgs,
+  account: pulumi.Output<string>,
+  web: pulumi.Output<string> | undefined,
+): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis = 20 } = args;
   const memory = `${args.memoryMiB ?? 128}Mi`;
-  const get = (path: string, port: string) => ({ httpGet: { path, port }, timeoutSeconds: 3 });
+  const get = (path: string, port: string) => ({
+    httpGet: { path, port, ...probeScheme(args.tls) },
+    timeoutSeconds: 3,
+  });
+  const tls = webVolume(args.tls, web);
   return {
     serviceAccountName: account,
     automountServiceAccountToken: true,
@@ -110,6 +123,7 @@ function podSpec(args: KubeStateMetricsArgs, account: pulumi.Output<string>): k8
           `--telemetry-port=${monitoringPorts.kubeStateMetricsOwn}`,
           `--resources=${watchedResources.join(",")}`,
           "--auto-gomemlimit",
+          ...(args.tls ? [`--tls-config=${webConfigFolder}/${webConfigFile}`] : []),
         ],
         ports: [
           { name: "http", containerPort: monitoringPorts.kubeStateMetrics, protocol: "TCP" },
@@ -124,7 +138,9 @@ function podSpec(args: KubeStateMetricsArgs, account: pulumi.Output<string>): k8
           limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
         },
         securityContext: restrictedContainer,
+        ...(args.tls && { volumeMounts: tls.mounts }),
       },
     ],
+    ...(args.tls && { volumes: tls.volumes }),
   };
 }

@@ -5,6 +5,7 @@ import { contentHash } from "../plan/hash.ts";
 import { agentConfig, agentState, hostLogs } from "../plan/monitoring/log-agent.ts";
 import { restrictedContainer } from "../platform/restricted.ts";
 import { collectorContainer, defaultMemoryMiB, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
+import { tlsVolume } from "./tls-files.ts";
 
 const name = logAgent.app;
 const selector = { app: name };
@@ -30,7 +31,7 @@ export class LogAgent extends pulumi.ComponentResource {
     const { namespace, lokiNamespace, redact = [], memoryMiB = defaultMemoryMiB } = args;
     const metadata = { name, namespace, labels: selector };
     const { account, binding } = readingAccount(resourceName, logAgent, namespace, "pods", { parent: this });
-    const text = agentConfig({ namespace: lokiNamespace, memoryMiB, redact });
+    const text = agentConfig({ namespace: lokiNamespace, tls: args.tls !== undefined, memoryMiB, redact });
     const config = new k8s.core.v1.ConfigMap(
       `${resourceName}-config`,
       { metadata, data: { "config.yaml": text } },
@@ -84,6 +85,7 @@ function podSpec(
       { name: "config", configMap: { name: config } },
       { name: "logs", hostPath: { path: hostLogs, type: "Directory" } },
       { name: "state", hostPath: { path: hostState, type: "DirectoryOrCreate" } },
+      ...tlsVolume(args.tls).volumes,
     ],
   };
 }

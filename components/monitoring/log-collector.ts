@@ -1,8 +1,11 @@
+import { dirname } from "node:path/posix";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import type { Party } from "../plan/connections/parties.ts";
-import { collectorConfigFile, usableMemoryMiB } from "../plan/monitoring/log-agent.ts";
+import type { PartTls } from "../plan/monitoring/tls.ts";
+import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
+import { tlsVolume } from "./tls-files.ts";
 
 /** What the log agent and the collector of events are made from. */
 export interface LogCollectorArgs {
@@ -18,6 +21,8 @@ export interface LogCollectorArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 160 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 export const defaultMemoryMiB = 160;
@@ -59,7 +64,7 @@ export function readingAccount(
 /** The container of a collector whose configuration is the volume `config`. */
 export function collectorContainer(
   name: string,
-  { image, cpuMillis = 50, memoryMiB = defaultMemoryMiB }: LogCollectorArgs,
+  { image, cpuMillis = 50, memoryMiB = defaultMemoryMiB, tls }: LogCollectorArgs,
   securityContext: k8s.types.input.core.v1.SecurityContext,
   mounts: readonly k8s.types.input.core.v1.VolumeMount[] = [],
 ): k8s.types.input.core.v1.Container {
@@ -71,7 +76,7 @@ export function collectorContainer(
     imagePullPolicy: "IfNotPresent",
     args: ["--config", collectorConfigFile],
     env: [
-      { name: "GOMEMLIMIT", value: `${usableMemoryMiB(memoryMiB)}MiB` },
+      { name: "GOMEMLIMIT", value: `${collectorMemory(memoryMiB).limitMiB}MiB` },
       { name: "K8S_NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
     ],
     ports: [
@@ -87,8 +92,9 @@ export function collectorContainer(
     },
     securityContext,
     volumeMounts: [
-      { name: "config", mountPath: collectorConfigFile.replace(/\/[^/]+$/, ""), readOnly: true },
+      { name: "config", mountPath: dirname(collectorConfigFile), readOnly: true },
       ...mounts,
+      ...tlsVolume(tls).mounts,
     ],
   };
 }

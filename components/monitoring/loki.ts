@@ -3,8 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { loki, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { contentHash } from "../plan/hash.ts";
 import { lokiConfig, lokiData } from "../plan/monitoring/loki.ts";
-import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import type { PartTls } from "../plan/monitoring/tls.ts";
+import { dataVolume } from "../platform/data-volume.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { publicService } from "./public-service.ts";
+import { probeScheme, tlsVolume } from "./tls-files.ts";
 
 export interface LokiArgs {
   readonly namespace: pulumi.Input<string>;
@@ -24,6 +28,8 @@ export interface LokiArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 512 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 const name = loki.app;
@@ -53,7 +59,7 @@ export class Loki extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: loki.account }, automountServiceAccountToken: false },
       parent,
     );
-    const text = lokiConfig({ retentionDays, memoryMiB });
+    const text = lokiConfig({ retentionDays, memoryMiB, tls: args.tls !== undefined });
     const config = new k8s.core.v1.ConfigMap(
       `${resourceName}-config`,
       { metadata, data: { "config.yaml": text } },
@@ -81,47 +87,15 @@ export class Loki extends pulumi.ComponentResource {
             metadata: { labels: selector, annotations: { "quorum.dev/config-hash": contentHash({ text }) } },
             spec: podSpec(args, memoryMiB, account.metadata.name, config.metadata.name),
           },
-          ...volume(args),
+          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 10, retain: args.retainVolume }),
         },
       },
       parent,
     );
-    if (args.expose !== undefined) this.answerPeople(resourceName, args, args.expose);
+    if (args.expose !== undefined)
+      publicService(`${resourceName}-public`, { metadata, expose: args.expose, port: "http" }, parent);
     this.registerOutputs({});
   }
-
-  private answerPeople(resourceName: string, { namespace }: LokiArgs, expose: ExposureArgs): void {
-    const { annotations, ...spec } = exposure(expose);
-    new k8s.core.v1.Service(
-      `${resourceName}-public`,
-      {
-        metadata: { ...(annotations && { annotations }), name: `${name}-public`, namespace, labels: selector },
-        spec: { ...spec, selector, ports: [{ name: "http", protocol: "TCP", port: expose.port, targetPort: "http" }] },
-      },
-      { parent: this },
-    );
-  }
-}
-
-function volume(
-  args: LokiArgs,
-): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
-  return {
-    persistentVolumeClaimRetentionPolicy: {
-      whenDeleted: (args.retainVolume ?? true) ? "Retain" : "Delete",
-      whenScaled: "Retain",
-    },
-    volumeClaimTemplates: [
-      {
-        metadata: { name: "data", labels: selector },
-        spec: {
-          accessModes: ["ReadWriteOnce"],
-          resources: { requests: { storage: `${args.storageGiB ?? 10}Gi` } },
-          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-        },
-      },
-    ],
-  };
 }
 
 function podSpec(
@@ -132,7 +106,8 @@ function podSpec(
 ): k8s.types.input.core.v1.PodSpec {
   const memory = `${memoryMiB}Mi`;
   const cpuMillis = args.cpuMillis ?? 100;
-  const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
+  const get = (path: string) => ({ httpGet: { path, port: "http", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
+  const tls = tlsVolume(args.tls);
   return {
     serviceAccountName: account,
     automountServiceAccountToken: false,
@@ -165,9 +140,10 @@ function podSpec(
         volumeMounts: [
           { name: "config", mountPath: configFolder, readOnly: true },
           { name: "data", mountPath: lokiData },
+          ...tls.mounts,
         ],
       },
     ],
-    volumes: [{ name: "config", configMap: { name: config } }],
+    volumes: [{ name: "config", configMap: { name: config } }, ...tls.volumes],
   };
 }

@@ -2,7 +2,9 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { nodePorts, nodeExporter } from "../plan/connections/monitoring-parts.ts";
 import { nodeExporterFlags, rootMount } from "../plan/monitoring/node-exporter.ts";
+import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
 
 export interface NodeExporterArgs {
   /** A namespace whose Pod Security level is `privileged`: its pods have the host's network, processes and files. */
@@ -12,6 +14,8 @@ export interface NodeExporterArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 64 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 /** User `nobody` of the official image. */
@@ -37,6 +41,7 @@ export class NodeExporter extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: nodeExporter.account }, automountServiceAccountToken: false },
       { parent: this },
     );
+    const web = webConfigMap(resourceName, args.tls, metadata, { parent: this });
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       `${resourceName}-daemonset`,
       {
@@ -45,7 +50,7 @@ export class NodeExporter extends pulumi.ComponentResource {
           selector: { matchLabels: selector },
           revisionHistoryLimit: 5,
           updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "10%" } },
-          template: { metadata: { labels: selector }, spec: podSpec(args, account.metadata.name) },
+          template: { metadata: { labels: selector }, spec: podSpec(args, account.metadata.name, web) },
         },
       },
       { parent: this },
@@ -54,8 +59,13 @@ export class NodeExporter extends pulumi.ComponentResource {
   }
 }
 
-function podSpec(args: NodeExporterArgs, account: pulumi.Output<string>): k8s.types.input.core.v1.PodSpec {
+function podSpec(
+  args: NodeExporterArgs,
+  account: pulumi.Output<string>,
+  web: pulumi.Output<string> | undefined,
+): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis = 20, memoryMiB = 64 } = args;
+  const tls = webVolume(args.tls, web);
   return {
     serviceAccountName: account,
     automountServiceAccountToken: false,
@@ -74,7 +84,11 @@ function podSpec(args: NodeExporterArgs, account: pulumi.Output<string>): k8s.ty
         name,
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        args: [`--web.listen-address=[$(NODE_ADDRESS)]:${nodePorts.nodeExporter}`, ...nodeExporterFlags()],
+        args: [
+          `--web.listen-address=[$(NODE_ADDRESS)]:${nodePorts.nodeExporter}`,
+          ...nodeExporterFlags(),
+          ...(args.tls ? [`--web.config.file=${webConfigFolder}/${webConfigFile}`] : []),
+        ],
         env: [
           { name: "NODE_ADDRESS", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } },
           { name: "GOMEMLIMIT", value: `${Math.floor(memoryMiB * 0.9)}MiB` },
@@ -89,7 +103,7 @@ function podSpec(args: NodeExporterArgs, account: pulumi.Output<string>): k8s.ty
         ],
         // Its front page: /metrics reads the whole host, which a probe should not ask for.
         readinessProbe: {
-          httpGet: { path: "/", port: "metrics" },
+          httpGet: { path: "/", port: "metrics", ...probeScheme(args.tls) },
           timeoutSeconds: 3,
           periodSeconds: 5,
           failureThreshold: 2,
@@ -104,9 +118,12 @@ function podSpec(args: NodeExporterArgs, account: pulumi.Output<string>): k8s.ty
           },
         },
         securityContext: restrictedContainer,
-        volumeMounts: [{ name: "root", mountPath: rootMount, mountPropagation: "HostToContainer", readOnly: true }],
+        volumeMounts: [
+          { name: "root", mountPath: rootMount, mountPropagation: "HostToContainer", readOnly: true },
+          ...tls.mounts,
+        ],
       },
     ],
-    volumes: [{ name: "root", hostPath: { path: "/", type: "Directory" } }],
+    volumes: [{ name: "root", hostPath: { path: "/", type: "Directory" } }, ...tls.volumes],
   };
 }

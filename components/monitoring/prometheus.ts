@@ -8,10 +8,15 @@ import {
   ruleFileEnding,
 } from "../plan/monitoring/prometheus.ts";
 import type { ScrapeJob } from "../plan/monitoring/scrape-jobs.ts";
-import { scrapeRights } from "../plan/monitoring/scrape-rights.ts";
+import { clientConfig, clientConfigFile, type PartTls, webConfig, webConfigFile } from "../plan/monitoring/tls.ts";
 import { planSpread, type PodHost } from "../plan/workload/spread.ts";
-import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import { dataVolume } from "../platform/data-volume.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
+import { podBudget } from "../platform/pod-budget.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { publicService } from "./public-service.ts";
+import { scrapeGrants } from "./scrape-grants.ts";
+import { probeScheme, tlsVolume } from "./tls-files.ts";
 
 export interface PrometheusArgs {
   readonly namespace: pulumi.Input<string>;
@@ -51,12 +56,13 @@ export interface PrometheusArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which the server is killed. @default 512 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 /** User `nobody` of the official image. */
 const userId = 65_534;
 const selector = { app: "prometheus-server" };
-const rbacGroup = "rbac.authorization.k8s.io";
 /** Seconds that the replay of a long write-ahead log may take. */
 const startupSeconds = 600;
 const startupPeriodSeconds = 2;
@@ -76,7 +82,8 @@ export class Prometheus extends pulumi.ComponentResource {
     super("quorum:monitoring:Prometheus", name, {}, opts);
     this.statefulSet = this.serveSeries(name, args);
     this.service = this.answer(name, args);
-    this.keepOne(name, args);
+    if ((args.replicas ?? 1) > 1)
+      podBudget(`${name}-budget`, { name, namespace: args.namespace, labels: selector }, { parent: this });
     this.registerOutputs({});
   }
 
@@ -88,12 +95,20 @@ export class Prometheus extends pulumi.ComponentResource {
       { metadata: { name, namespace, labels: selector }, automountServiceAccountToken: false },
       parent,
     );
-    const grants = this.grant(name, args, account.metadata.name);
+    const { jobs, places = {} } = args;
+    const grants = scrapeGrants(
+      name,
+      { jobs, places, namespace, account: account.metadata.name, labels: selector },
+      parent,
+    );
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { name: `${name}-config`, namespace, labels: selector },
-        data: { "prometheus.yml": configuration(args) },
+        data: {
+          "prometheus.yml": configuration(args),
+          ...(args.tls && { [webConfigFile]: webConfig, [clientConfigFile]: clientConfig }),
+        },
       },
       parent,
     );
@@ -123,7 +138,7 @@ export class Prometheus extends pulumi.ComponentResource {
             metadata: { labels: selector },
             spec: podSpec(args, account.metadata.name, [config.metadata.name, rules.metadata.name]),
           },
-          ...volumes(args),
+          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 10, retain: args.retainVolumes }),
         },
       },
       { parent: this, dependsOn: grants },
@@ -131,98 +146,28 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 
   /** Inside callers have a Service of their own: the other one's port is for people to choose. */
-  private answer(name: string, args: PrometheusArgs): k8s.core.v1.Service {
-    const service = (suffix: string, serviceName: string, port: number, reached: ReturnType<typeof exposure>) => {
-      const { annotations, ...spec } = reached;
-      return new k8s.core.v1.Service(
-        `${name}-${suffix}`,
-        {
-          metadata: {
-            ...(annotations && { annotations }),
-            name: serviceName,
-            namespace: args.namespace,
-            labels: selector,
-          },
-          spec: {
-            ...spec,
-            selector,
-            // Replicas scrape at different moments, and one that was away has a gap: sent now to one and now to the other, a reader
-            // would see graphs jump. It stays with one for as long as that one is ready.
-            sessionAffinity: "ClientIP",
-            ports: [{ name: "web", protocol: "TCP", port, targetPort: "web" }],
-          },
-        },
-        { parent: this },
-      );
-    };
-    if (args.expose !== undefined) service("public", `${name}-public`, args.expose.port, exposure(args.expose));
-    return service("service", name, prometheusPort, exposure(undefined));
-  }
-
-  /** Of a pair, one goes on while the other's host is drained. */
-  private keepOne(name: string, args: PrometheusArgs): void {
-    if ((args.replicas ?? 1) < 2) return;
-    new k8s.policy.v1.PodDisruptionBudget(
-      `${name}-budget`,
+  private answer(name: string, { namespace, expose }: PrometheusArgs): k8s.core.v1.Service {
+    const parent = { parent: this };
+    const metadata = { name, namespace, labels: selector };
+    // Replicas scrape at different moments, and one that was away has a gap: sent now to one and now to the other, a reader
+    // would see graphs jump. It stays with one for as long as that one is ready.
+    const sessionAffinity = "ClientIP";
+    if (expose !== undefined)
+      publicService(`${name}-public`, { metadata, expose, port: "web", sessionAffinity }, parent);
+    return new k8s.core.v1.Service(
+      `${name}-service`,
       {
-        metadata: { name, namespace: args.namespace, labels: selector },
+        metadata,
         spec: {
-          maxUnavailable: 1,
-          selector: { matchLabels: selector },
-          // A pod that is not ready serves nobody: it must not keep its host from being drained.
-          unhealthyPodEvictionPolicy: "AlwaysAllow",
+          type: "ClusterIP",
+          selector,
+          sessionAffinity,
+          ports: [{ name: "web", protocol: "TCP", port: prometheusPort, targetPort: "web" }],
         },
       },
-      { parent: this },
+      parent,
     );
   }
-
-  /** Leave to look up targets in the namespaces of the jobs, and in the whole cluster only what lies in none. */
-  private grant(name: string, args: PrometheusArgs, account: pulumi.Output<string>): pulumi.CustomResource[] {
-    const rights = scrapeRights(args.jobs);
-    const subjects = [{ kind: "ServiceAccount", name: account, namespace: args.namespace }];
-    const places = Object.entries(args.places ?? {});
-    const bindings: pulumi.CustomResource[] = Object.entries(rights.namespaces).map(([namespaceName, rules]) => {
-      const [place, known] = places.find(([, { name: own }]) => own === namespaceName) ?? [namespaceName, undefined];
-      const metadata = {
-        name: known === undefined ? clusterName(name) : name,
-        namespace: known?.namespace ?? namespaceName,
-        labels: selector,
-      };
-      // Once the services' namespace was the only one.
-      const aliases = (role: string) => (place === "apps" ? { aliases: [{ name: `${name}-${role}` }] } : {});
-      const role = new k8s.rbac.v1.Role(
-        `${name}-role-${place}`,
-        { metadata, rules: rules.map((rule) => ({ ...rule })) },
-        { parent: this, ...aliases("role") },
-      );
-      const roleRef = { apiGroup: rbacGroup, kind: "Role", name: role.metadata.name };
-      return new k8s.rbac.v1.RoleBinding(
-        `${name}-binding-${place}`,
-        { metadata, roleRef, subjects },
-        { parent: this, ...aliases("binding") },
-      );
-    });
-    if (rights.cluster.length === 0) return bindings;
-    const metadata = { name: clusterName(name), labels: selector };
-    const role = new k8s.rbac.v1.ClusterRole(
-      `${name}-cluster-role`,
-      { metadata, rules: rights.cluster.map((rule) => ({ ...rule })) },
-      { parent: this },
-    );
-    const roleRef = { apiGroup: rbacGroup, kind: "ClusterRole", name: role.metadata.name };
-    const binding = new k8s.rbac.v1.ClusterRoleBinding(
-      `${name}-cluster-binding`,
-      { metadata, roleRef, subjects },
-      { parent: this },
-    );
-    return [...bindings, binding];
-  }
-}
-
-/** Name of what lies beside others' objects. */
-function clusterName(name: string): string {
-  return `quorum-${name}`;
 }
 
 function configuration(args: PrometheusArgs): string {
@@ -232,32 +177,12 @@ function configuration(args: PrometheusArgs): string {
     samplesPerTarget: args.samplesPerTarget ?? 20_000,
     externalLabels: args.externalLabels ?? {},
     alertmanagers: args.alertmanagers ?? [],
+    tls: args.tls !== undefined,
   });
 }
 
 function ruleFiles(rules: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(rules).map(([file, text]) => [`${file}${ruleFileEnding}`, text]));
-}
-
-function volumes(
-  args: PrometheusArgs,
-): Pick<k8s.types.input.apps.v1.StatefulSetSpec, "persistentVolumeClaimRetentionPolicy" | "volumeClaimTemplates"> {
-  return {
-    persistentVolumeClaimRetentionPolicy: {
-      whenDeleted: (args.retainVolumes ?? true) ? "Retain" : "Delete",
-      whenScaled: "Retain",
-    },
-    volumeClaimTemplates: [
-      {
-        metadata: { name: "data", labels: selector },
-        spec: {
-          accessModes: ["ReadWriteOnce"],
-          resources: { requests: { storage: `${args.storageGiB ?? 10}Gi` } },
-          ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-        },
-      },
-    ],
-  };
 }
 
 function podSpec(
@@ -267,7 +192,8 @@ function podSpec(
 ): k8s.types.input.core.v1.PodSpec {
   const memory = `${args.memoryMiB ?? 512}Mi`;
   const cpuMillis = args.cpuMillis ?? 100;
-  const get = (path: string) => ({ httpGet: { path, port: "web" }, timeoutSeconds: 3 });
+  const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
+  const tls = tlsVolume(args.tls);
   return {
     serviceAccountName: account,
     automountServiceAccountToken: true,
@@ -290,6 +216,7 @@ function podSpec(
           "--enable-feature=auto-reload-config",
           "--config.auto-reload-interval=15s",
           ...(args.lifecycle ? ["--web.enable-lifecycle"] : []),
+          ...(args.tls ? [`--web.config.file=/etc/prometheus/${webConfigFile}`] : []),
         ],
         env: [{ name: podNameVariable, valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
         ports: [{ name: "web", containerPort: prometheusPort, protocol: "TCP" }],
@@ -308,10 +235,14 @@ function podSpec(
         volumeMounts: [
           { name: "config", mountPath: "/etc/prometheus", readOnly: true },
           { name: "data", mountPath: "/prometheus" },
+          ...tls.mounts,
         ],
       },
     ],
-    volumes: [{ name: "config", projected: { sources: files.map((name) => ({ configMap: { name } })) } }],
+    volumes: [
+      { name: "config", projected: { sources: files.map((name) => ({ configMap: { name } })) } },
+      ...tls.volumes,
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts } from "../plan/connections/monitoring-parts.ts";
-import { contentHash, secretHash } from "../plan/hash.ts";
+import { contentHash } from "../plan/hash.ts";
 import {
   cookieSecret,
   proxyNeeds,
@@ -10,7 +10,11 @@ import {
   signInProxyConfig,
   type SignInSettings,
 } from "../plan/monitoring/sign-in.ts";
+import { type PartTls, tlsFolder } from "../plan/monitoring/tls.ts";
+import { podBudget } from "../platform/pod-budget.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { shownHash } from "../platform/shown-hash.ts";
+import { tlsVolume } from "./tls-files.ts";
 
 export interface SignInProxyArgs extends ProxySettings {
   /** Known once the Secret `sign-in` is in it. */
@@ -21,6 +25,8 @@ export interface SignInProxyArgs extends ProxySettings {
   /** @default 1 */
   readonly replicas?: number;
   readonly priorityClassName?: string | undefined;
+  /** By what it checks the part. @default the part serves plain HTTP */
+  readonly tls?: PartTls | undefined;
 }
 
 /** Lets those through to a part who have signed in; its Service has the component's name. */
@@ -64,9 +70,7 @@ export class SignInProxy extends pulumi.ComponentResource {
     // It reads its settings once: others are another pod.
     const annotations = {
       "quorum.dev/config-hash": contentHash(files),
-      "quorum.dev/client-hash": pulumi
-        .all([signIn.clientSecret, namespace])
-        .apply(([secret, place]) => secretHash({ secret }, `${name}/${place}`)),
+      "quorum.dev/client-hash": shownHash({ secret: signIn.clientSecret }, pulumi.interpolate`${name}/${namespace}`),
     };
     this.deployment = new k8s.apps.v1.Deployment(
       `${name}-deployment`,
@@ -85,16 +89,7 @@ export class SignInProxy extends pulumi.ComponentResource {
       },
       parent,
     );
-    if (replicas > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${name}-budget`,
-        {
-          metadata,
-          spec: { maxUnavailable: 1, selector: { matchLabels: selector }, unhealthyPodEvictionPolicy: "AlwaysAllow" },
-        },
-        parent,
-      );
-    }
+    if (replicas > 1) podBudget(`${name}-budget`, metadata, parent);
     this.registerOutputs({});
   }
 }
@@ -108,6 +103,7 @@ function podSpec(
 ): k8s.types.input.core.v1.PodSpec {
   const memory = `${proxyNeeds.memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
+  const tls = tlsVolume(args.tls);
   return {
     serviceAccountName: account,
     automountServiceAccountToken: false,
@@ -128,7 +124,11 @@ function podSpec(
         image: args.image,
         imagePullPolicy: "IfNotPresent",
         args: [`--config=${proxyPaths.config}/oauth2-proxy.cfg`],
-        env: [{ name: "OAUTH2_PROXY_COOKIE_SECRET", valueFrom: { secretKeyRef: cookieSecret } }],
+        env: [
+          { name: "OAUTH2_PROXY_COOKIE_SECRET", valueFrom: { secretKeyRef: cookieSecret } },
+          // It knows no authority for the part behind it but those of the system: Go reads this folder beside the image's file of them.
+          ...(args.tls ? [{ name: "SSL_CERT_DIR", value: tlsFolder }] : []),
+        ],
         ports: [{ name: "http", containerPort: monitoringPorts.signInProxy, protocol: "TCP" }],
         startupProbe: { ...get("/ping"), periodSeconds: 1, failureThreshold: 60 },
         readinessProbe: { ...get("/ready"), periodSeconds: 5, failureThreshold: 2 },
@@ -143,12 +143,14 @@ function podSpec(
         volumeMounts: [
           { name: "config", mountPath: proxyPaths.config, readOnly: true },
           { name: "secret", mountPath: proxyPaths.secret, readOnly: true },
+          ...tls.mounts,
         ],
       },
     ],
     volumes: [
       { name: "config", configMap: { name: config } },
       { name: "secret", secret: { secretName: client, defaultMode: 0o440 } },
+      ...tls.volumes,
     ],
   };
 }

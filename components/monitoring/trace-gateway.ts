@@ -1,9 +1,14 @@
+import { dirname } from "node:path/posix";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { gateway, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { contentHash } from "../plan/hash.ts";
-import { gatewayConfig, gatewayConfigPath, gatewayMemory } from "../plan/monitoring/gateway-config.ts";
+import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
+import { gatewayConfig } from "../plan/monitoring/gateway-config.ts";
+import type { PartTls } from "../plan/monitoring/tls.ts";
+import { podBudget } from "../platform/pod-budget.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { tlsVolume } from "./tls-files.ts";
 
 export interface TraceGatewayArgs {
   readonly namespace: pulumi.Input<string>;
@@ -23,6 +28,8 @@ export interface TraceGatewayArgs {
   readonly cpuMillis?: number;
   /** Memory that is set aside, and at which it is killed. @default 192 */
   readonly memoryMiB?: number;
+  /** By what it speaks TLS with the other parts. @default plain HTTP */
+  readonly tls?: PartTls | undefined;
   readonly priorityClassName?: pulumi.Input<string> | undefined;
 }
 
@@ -49,7 +56,13 @@ export class TraceGateway extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: gateway.account }, automountServiceAccountToken: false },
       parent,
     );
-    const text = gatewayConfig({ samplePercent: 100, redact: [], memoryMiB: 192, ...args });
+    const text = gatewayConfig({
+      samplePercent: 100,
+      redact: [],
+      memoryMiB: 192,
+      ...args,
+      tls: args.tls !== undefined,
+    });
     const config = new k8s.core.v1.ConfigMap(
       `${resourceName}-config`,
       { metadata, data: { "config.yaml": text } },
@@ -73,16 +86,7 @@ export class TraceGateway extends pulumi.ComponentResource {
       },
       parent,
     );
-    if (replicas > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${resourceName}-budget`,
-        {
-          metadata,
-          spec: { maxUnavailable: 1, selector: { matchLabels: selector }, unhealthyPodEvictionPolicy: "AlwaysAllow" },
-        },
-        parent,
-      );
-    }
+    if (replicas > 1) podBudget(`${resourceName}-budget`, metadata, parent);
     this.service = new k8s.core.v1.Service(
       `${resourceName}-service`,
       {
@@ -93,7 +97,7 @@ export class TraceGateway extends pulumi.ComponentResource {
           ports: [
             {
               name: "otlp-grpc",
-              appProtocol: "kubernetes.io/h2c",
+              ...(args.tls === undefined && { appProtocol: "kubernetes.io/h2c" }),
               port: monitoringPorts.otlpGrpc,
               protocol: "TCP",
               targetPort: "otlp-grpc",
@@ -115,6 +119,7 @@ function podSpec(
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis = 50, memoryMiB = 192, priorityClassName } = args;
   const memory = `${memoryMiB}Mi`;
+  const tls = tlsVolume(args.tls);
   const probe = { httpGet: { path: "/", port: "health" }, timeoutSeconds: 3 };
   return {
     serviceAccountName: account,
@@ -135,8 +140,8 @@ function podSpec(
         name,
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        args: ["--config", gatewayConfigPath],
-        env: [{ name: "GOMEMLIMIT", value: `${gatewayMemory(memoryMiB).limitMiB}MiB` }],
+        args: ["--config", collectorConfigFile],
+        env: [{ name: "GOMEMLIMIT", value: `${collectorMemory(memoryMiB).limitMiB}MiB` }],
         ports: [
           { name: "otlp-grpc", containerPort: monitoringPorts.otlpGrpc, protocol: "TCP" },
           { name: "otlp-http", containerPort: monitoringPorts.otlpHttp, protocol: "TCP" },
@@ -153,9 +158,9 @@ function podSpec(
           limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
         },
         securityContext: restrictedContainer,
-        volumeMounts: [{ name: "config", mountPath: gatewayConfigPath.replace(/\/[^/]+$/, ""), readOnly: true }],
+        volumeMounts: [{ name: "config", mountPath: dirname(collectorConfigFile), readOnly: true }, ...tls.mounts],
       },
     ],
-    volumes: [{ name: "config", configMap: { name: config } }],
+    volumes: [{ name: "config", configMap: { name: config } }, ...tls.volumes],
   };
 }

@@ -1,10 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts, zipkin } from "../plan/connections/monitoring-parts.ts";
-import { secretHash } from "../plan/hash.ts";
 import { type ElasticsearchSettings, zipkinEnvironment } from "../plan/monitoring/zipkin.ts";
-import { exposure, type ExposureArgs } from "../platform/exposure.ts";
+import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { shownHash } from "../platform/shown-hash.ts";
+import { publicService } from "./public-service.ts";
 
 export interface ZipkinArgs {
   readonly namespace: pulumi.Input<string>;
@@ -69,17 +70,8 @@ export class Zipkin extends pulumi.ComponentResource {
       { metadata, spec: { type: "ClusterIP", selector, ports } },
       parent,
     );
-    if (args.expose !== undefined) {
-      const { annotations, ...spec } = exposure(args.expose);
-      new k8s.core.v1.Service(
-        `${resourceName}-public`,
-        {
-          metadata: { ...metadata, name: `${name}-public`, ...(annotations && { annotations }) },
-          spec: { ...spec, selector, ports: ports.map((one) => ({ ...one, port: args.expose?.port ?? port })) },
-        },
-        parent,
-      );
-    }
+    if (args.expose !== undefined)
+      publicService(`${resourceName}-public`, { metadata, expose: args.expose, port: "http" }, parent);
     this.registerOutputs({});
   }
 
@@ -95,11 +87,8 @@ export class Zipkin extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const hash = pulumi
-      .all([password, namespace])
-      .apply(([text, place]) => secretHash({ password: text }, `zipkin/${place}`));
-    // The hash of a secret is made to be shown.
-    return { secret: secret.metadata.name, annotations: { "quorum.dev/secret-hash": pulumi.unsecret(hash) } };
+    const hash = shownHash({ password }, pulumi.interpolate`zipkin/${namespace}`);
+    return { secret: secret.metadata.name, annotations: { "quorum.dev/secret-hash": hash } };
   }
 }
 

@@ -9,7 +9,9 @@ export interface UrlSettings {
       { readonly role: string; readonly expose?: Exposure | undefined; readonly ingress?: IngressUrl | undefined }
     >
   >;
-  readonly monitoring: Readonly<Record<"prometheus" | "alertmanager" | "grafana" | "loki" | "zipkin", ReachedPart>>;
+  readonly monitoring: Readonly<Record<"prometheus" | "alertmanager" | "grafana" | "loki" | "zipkin", ReachedPart>> & {
+    readonly tls?: object | undefined;
+  };
   readonly ingress: { readonly controller: "traefik" | "existing"; readonly expose: IngressPorts };
   readonly ui: { readonly headlamp: ReachedPart };
   readonly controlPlane:
@@ -62,10 +64,14 @@ export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: U
     ...Object.entries(parts).flatMap(([name, { enabled, ...part }]) => {
       if (!enabled) return [];
       if (part.ingress !== undefined) return [[name, ingressUrl(part.ingress, ingress)]];
-      return part.expose === undefined ? [] : [[name, urlOf(part.expose, fallback)]];
+      const secure = monitoring.tls !== undefined && secured.has(name);
+      return part.expose === undefined ? [] : [[name, urlOf(part.expose, fallback, secure)]];
     }),
   ]) as Record<string, string>;
 }
+
+/** Parts that serve with a certificate where the monitoring has them. */
+const secured: ReadonlySet<string> = new Set(["prometheus", "alertmanager", "grafana", "loki"]);
 
 /** An existing controller's ports are not known: the usual ones are. */
 function ingressUrl({ hostname, path = "/", tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {
@@ -80,6 +86,7 @@ function fallbackHost(controlPlane: UrlSettings["controlPlane"]): string {
   return Object.values(controlPlane.hosts)[0]?.address ?? "localhost";
 }
 
-function urlOf({ port, hostname, address }: Exposure, fallback: string): string {
-  return `http://${hostname ?? address ?? fallback}${port === 80 ? "" : `:${port}`}`;
+function urlOf({ port, hostname, address }: Exposure, fallback: string, secure = false): string {
+  const [scheme, usualPort] = secure ? ["https", 443] : ["http", 80];
+  return `${scheme}://${hostname ?? address ?? fallback}${port === usualPort ? "" : `:${port}`}`;
 }

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { exposure } from "./exposure.ts";
+import { podBudget } from "./pod-budget.ts";
 import { classLabel, controllerOf, type IngressControllerArgs, selector, traefikPod } from "./traefik-pod.ts";
 
 export type { IngressControllerArgs } from "./traefik-pod.ts";
@@ -50,14 +51,7 @@ export class IngressController extends pulumi.ComponentResource {
       { parent: this, dependsOn: grants },
     );
     if ((args.replicas ?? 2) > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${name}-budget`,
-        {
-          metadata: { name: "traefik", namespace, labels: selector },
-          spec: { maxUnavailable: 1, selector: { matchLabels: selector }, unhealthyPodEvictionPolicy: "AlwaysAllow" },
-        },
-        { parent: this },
-      );
+      podBudget(`${name}-budget`, { name: "traefik", namespace, labels: selector }, { parent: this });
     }
     this.className = new k8s.networking.v1.IngressClass(
       `${name}-class`,

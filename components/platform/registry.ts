@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { contentHash, secretHash } from "../plan/hash.ts";
+import { contentHash } from "../plan/hash.ts";
 import {
   registryConfig,
   registryName,
@@ -9,9 +9,11 @@ import {
   registryRestartName,
 } from "../plan/platform/registry.ts";
 import { certificate } from "./certificate.ts";
+import { dataVolume } from "./data-volume.ts";
 import { exposure } from "./exposure.ts";
 import { PodRestart } from "./pod-restart.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
+import { shownHash } from "./shown-hash.ts";
 
 export interface RegistryArgs {
   readonly namespace: pulumi.Input<string>;
@@ -84,9 +86,7 @@ export class Registry extends pulumi.ComponentResource {
     // distribution reads its users once: another list is another pod.
     const annotations = {
       "quorum.dev/config-hash": contentHash({ text }),
-      "quorum.dev/users-hash": pulumi
-        .all([args.htpasswd, namespace])
-        .apply(([htpasswd, place]) => secretHash({ htpasswd }, `registry/${place}`)),
+      "quorum.dev/users-hash": shownHash({ htpasswd: args.htpasswd }, pulumi.interpolate`registry/${namespace}`),
     };
     this.statefulSet = new k8s.apps.v1.StatefulSet(
       `${name}-server`,
@@ -100,20 +100,7 @@ export class Registry extends pulumi.ComponentResource {
             metadata: { labels: selector, annotations },
             spec: podSpec(args, account.metadata.name, config.metadata.name, users.metadata.name),
           },
-          persistentVolumeClaimRetentionPolicy: {
-            whenDeleted: (args.retainVolume ?? true) ? "Retain" : "Delete",
-            whenScaled: "Retain",
-          },
-          volumeClaimTemplates: [
-            {
-              metadata: { name: "data", labels: selector },
-              spec: {
-                accessModes: ["ReadWriteOnce"],
-                resources: { requests: { storage: `${args.storageGiB ?? 100}Gi` } },
-                ...(args.storageClassName === undefined ? {} : { storageClassName: args.storageClassName }),
-              },
-            },
-          ],
+          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 100, retain: args.retainVolume }),
         },
       },
       parent,

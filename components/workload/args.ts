@@ -78,6 +78,8 @@ export interface WorkloadArgs {
   readonly type?: string;
   /** URL to which the process sends its traces, by OTLP over HTTP; undefined: nowhere. @default undefined */
   readonly tracesEndpoint?: pulumi.Input<string> | undefined;
+  /** Secret with the authority, `ca.crt`, by which that URL's certificate is checked. @default those that the image trusts */
+  readonly tracesAuthority?: string | undefined;
   /** Further environment of the process. @default none */
   readonly env?: Texts;
   /** Files mounted at /etc/<serviceName>; a change of one rolls the pods out anew. @default none */

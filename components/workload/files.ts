@@ -1,8 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { contentHash, secretHash } from "../plan/hash.ts";
+import { contentHash } from "../plan/hash.ts";
 import { workloadNames } from "../plan/workload/workload.ts";
+import { shownHash } from "../platform/shown-hash.ts";
 import type { WorkloadArgs } from "./args.ts";
+import { authorityFolders } from "./tracing.ts";
 
 type Texts = Readonly<Record<string, pulumi.Input<string>>>;
 type EnvVar = k8s.types.input.core.v1.EnvVar;
@@ -66,37 +68,27 @@ export function workloadFiles(
             },
           ]
         : []),
+      ...authorityFolders(args),
     ],
     annotations: {
       ...(config && { "quorum.dev/config-hash": pulumi.output(config).apply(contentHash) }),
       ...((secretEnv ?? secretFiles) && {
         "quorum.dev/secret-hash": shownHash(
-          { env: secretEnv ?? {}, files: secretFiles ?? {} },
-          args.namespace,
-          serviceName,
+          byKind({ env: secretEnv ?? {}, files: secretFiles ?? {} }),
+          pulumi.interpolate`${args.namespace}/${serviceName}`,
         ),
       }),
     },
   };
 }
 
-/**
- * A hash of secrets that is none itself: as one, it would make the whole pod template secret, and no preview could show what
- * changes in it. It tells no more than secretHash says.
- */
-function shownHash(
-  texts: { readonly env: Texts; readonly files: Texts },
-  namespace: pulumi.Input<string>,
-  serviceName: string,
-): pulumi.Output<string> {
-  const hash = pulumi.all([pulumi.output(texts), namespace]).apply(([{ env, files }, place]) => {
-    const all = [
-      ...Object.entries(env).map(([key, text]) => [`env/${key}`, text]),
-      ...Object.entries(files).map(([key, text]) => [`files/${key}`, text]),
-    ];
-    return secretHash(Object.fromEntries(all) as Record<string, string>, `${place}/${serviceName}`);
-  });
-  return pulumi.unsecret(hash);
+/** Environment and files are apart: the same text moved from one to the other is another content. */
+function byKind({ env, files }: Readonly<Record<"env" | "files", Texts>>): Texts {
+  return Object.fromEntries(
+    Object.entries({ env, files }).flatMap(([kind, texts]) =>
+      Object.entries(texts).map(([key, text]) => [`${kind}/${key}`, text]),
+    ),
+  );
 }
 
 /** As `data`, not `stringData`: with server-side apply a key that is left out of that one stays in the Secret. */

@@ -1,7 +1,10 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type { WorkloadArgs } from "./args.ts";
+import type { WorkloadFiles } from "./files.ts";
 
 type EnvVar = k8s.types.input.core.v1.EnvVar;
+
+const authorityFolder = "/etc/monitoring-authority";
 
 /**
  * Environment by which any program with an OpenTelemetry SDK sends its traces, and says what it is and where it runs: by variables
@@ -13,13 +16,14 @@ type EnvVar = k8s.types.input.core.v1.EnvVar;
  */
 export function tracing(
   serviceName: string,
-  { tracesEndpoint }: Pick<WorkloadArgs, "tracesEndpoint">,
+  { tracesEndpoint, tracesAuthority }: Pick<WorkloadArgs, "tracesEndpoint" | "tracesAuthority">,
   given: readonly string[],
 ): { readonly place: readonly EnvVar[]; readonly settings: readonly EnvVar[] } {
   if (tracesEndpoint === undefined) return { place: [], settings: [] };
   const place = { POD_NAMESPACE: "metadata.namespace", POD_NAME: "metadata.name", NODE_NAME: "spec.nodeName" };
   const settings = {
     OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint,
+    ...(tracesAuthority !== undefined && { OTEL_EXPORTER_OTLP_CERTIFICATE: `${authorityFolder}/ca.crt` }),
     OTEL_SERVICE_NAME: serviceName,
     OTEL_RESOURCE_ATTRIBUTES: "k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)",
   };
@@ -27,6 +31,13 @@ export function tracing(
     place: notGiven(place, given).map(([name, fieldPath]) => ({ name, valueFrom: { fieldRef: { fieldPath } } })),
     settings: notGiven(settings, given).map(([name, value]) => ({ name, value })),
   };
+}
+
+/** The authority's certificate, as a folder of the container: never the key that lies beside it in the Secret. */
+export function authorityFolders({ tracesAuthority }: Pick<WorkloadArgs, "tracesAuthority">): WorkloadFiles["folders"] {
+  if (tracesAuthority === undefined) return [];
+  const secret = { secretName: tracesAuthority, items: [{ key: "ca.crt", path: "ca.crt" }], defaultMode: 0o440 };
+  return [{ mountPath: authorityFolder, volume: { name: tracesAuthority, secret } }];
 }
 
 function notGiven<Value>(variables: Readonly<Record<string, Value>>, given: readonly string[]): [string, Value][] {

@@ -1,8 +1,9 @@
 import { SignInProxy } from "../../components/monitoring/sign-in-proxy.ts";
 import { monitoringPorts, type ProxiedPart, signInProxy } from "../../components/plan/connections/monitoring-parts.ts";
 import { insideUrl } from "../../components/plan/monitoring/addresses.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { partsBehindSignIn, partsWithIngress } from "../../components/plan/monitoring/sign-in.ts";
-import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import { stackUrls } from "../../components/plan/urls.ts";
 import type { IngressController } from "../../components/platform/ingress-controller.ts";
 import { ServiceIngress } from "../../components/workload/ingress.ts";
@@ -50,9 +51,10 @@ function makeProxies({ config, provider, images }: StackContext, platform: Platf
         image: images.thirdParty("oauth2-proxy"),
         signIn,
         replicas: signIn.replicas,
-        upstream: insideUrl(part),
+        upstream: insideUrl(part, config.monitoring.tls !== undefined),
+        tls: part === "zipkin" ? undefined : partTls("signInProxy", config.monitoring),
         url: urls[part] ?? "",
-        priorityClassName: priorityClassOf("critical", config.platform),
+        priorityClassName: partPriorityClass(config.platform),
       },
       { provider },
     );

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { Alertmanager, type ReceiverArgs } from "../../components/monitoring/alertmanager.ts";
 import { callUrl } from "../../components/plan/jobs/jobs.ts";
 import { alertmanagerWarnings } from "../../components/plan/monitoring/alertmanager-checks.ts";
-import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import { stackUrls } from "../../components/plan/urls.ts";
 import type { StackConfig } from "../../config.ts";
 import type { StackContext } from "../context.ts";
@@ -20,12 +21,13 @@ export function makeAlerting({ config, provider, images }: StackContext, platfor
       ...alertmanager,
       namespace: platform.nameOf("monitoring"),
       image: images.thirdParty("alertmanager"),
+      tls: partTls("alertmanager", config.monitoring),
       receivers: receiverArgs(config),
       deadMansSwitch: deadMansSwitch && { ...deadMansSwitch, url: addressOf(deadMansSwitch, config) },
       externalUrl: stackUrls(config)["alertmanager"],
       storageClassName: platform.storageClassName,
       retainVolumes: config.storage.retain,
-      priorityClassName: priorityClassOf("critical", config.platform),
+      priorityClassName: partPriorityClass(config.platform),
     },
     { provider },
   );

@@ -2,7 +2,8 @@ import { grafanaDashboards } from "../../components/monitoring/dashboards.ts";
 import { Grafana } from "../../components/monitoring/grafana.ts";
 import { insideUrl } from "../../components/plan/monitoring/addresses.ts";
 import { datasourceUids } from "../../components/plan/monitoring/dashboards.ts";
-import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import { stackUrls } from "../../components/plan/urls.ts";
 import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
@@ -20,14 +21,17 @@ export function makeDashboards({ config, provider, images }: StackContext, platf
       image: images.thirdParty("grafana"),
       url: stackUrls(config)["grafana"],
       dashboards: grafanaDashboards(grafana.dashboards),
+      tls: partTls("grafana", monitoring),
       datasources: Object.fromEntries(
-        datasourceUids.filter((uid) => monitoring[uid].enabled).map((uid) => [uid, insideUrl(uid)]),
+        datasourceUids
+          .filter((uid) => monitoring[uid].enabled)
+          .map((uid) => [uid, insideUrl(uid, monitoring.tls !== undefined)]),
       ),
       scrapeIntervalSeconds: monitoring.prometheus.scrapeIntervalSeconds,
       signIn,
       storageClassName: platform.storageClassName,
       retainVolume: config.storage.retain,
-      priorityClassName: priorityClassOf("critical", config.platform),
+      priorityClassName: partPriorityClass(config.platform),
     },
     { provider },
   );

@@ -1,7 +1,8 @@
 import { EventCollector } from "../../components/monitoring/event-collector.ts";
 import { LogAgent } from "../../components/monitoring/log-agent.ts";
 import { Loki } from "../../components/monitoring/loki.ts";
-import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
 
@@ -9,7 +10,7 @@ import type { Platform } from "../platform.ts";
 export function makeLogs({ config, provider, images }: StackContext, platform: Platform): void {
   const { loki, collector } = config.monitoring;
   const namespace = platform.nameOf("monitoring");
-  const priorityClassName = priorityClassOf("critical", config.platform);
+  const priorityClassName = partPriorityClass(config.platform);
   if (loki.enabled) {
     new Loki(
       "loki",
@@ -17,6 +18,7 @@ export function makeLogs({ config, provider, images }: StackContext, platform: P
         ...loki,
         namespace,
         image: images.thirdParty("loki"),
+        tls: partTls("loki", config.monitoring),
         storageClassName: platform.storageClassName,
         retainVolume: config.storage.retain,
         priorityClassName,
@@ -32,6 +34,8 @@ export function makeLogs({ config, provider, images }: StackContext, platform: P
     redact: collector.redact,
     priorityClassName,
   };
-  new LogAgent("otel-agent", { ...args, namespace: platform.nameOf("agents") }, { provider });
-  new EventCollector("otel-events", { ...args, namespace }, { provider });
+  const tls = (name: "logAgent" | "eventCollector") => ({ tls: partTls(name, config.monitoring) });
+  const agents = platform.nameOf("agents");
+  new LogAgent("otel-agent", { ...args, ...tls("logAgent"), namespace: agents }, { provider });
+  new EventCollector("otel-events", { ...args, ...tls("eventCollector"), namespace }, { provider });
 }

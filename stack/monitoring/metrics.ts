@@ -6,10 +6,11 @@ import { NodeExporter } from "../../components/monitoring/node-exporter.ts";
 import { Prometheus, type PrometheusArgs } from "../../components/monitoring/prometheus.ts";
 import { jobRules } from "../../components/plan/jobs/job-rules.ts";
 import { alertmanagerTargets, scrapeRules } from "../../components/plan/monitoring/prometheus.ts";
-import { expectedJobs, scrapeJobs } from "../../components/plan/monitoring/scrape-jobs.ts";
+import { expectedJobs, type ScrapeJob, scrapeJobs } from "../../components/plan/monitoring/scrape-jobs.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { serviceRules } from "../../components/plan/monitoring/service-rules.ts";
 import { sizing, sizingText } from "../../components/plan/monitoring/sizing.ts";
-import { priorityClassName, priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import { podHosts } from "../../components/plan/workload/spread.ts";
 import { backupRuns } from "../../components/plan/platform/volume-backup.ts";
 import type { StackContext } from "../context.ts";
@@ -17,47 +18,57 @@ import type { Platform } from "../platform.ts";
 
 /** What measures the rest. */
 export function makeMetrics(context: StackContext, platform: Platform): void {
-  const { stack, config, provider, images } = context;
-  const { prometheus, alertmanager, metricsServer } = config.monitoring;
-  if (prometheus.enabled) {
-    const jobs = scrapeJobs(config);
-    const size = sizing(config);
-    void pulumi.log.info(sizingText(size, prometheus));
-    new Prometheus(
-      "prometheus",
-      {
-        ...prometheus,
-        namespace: platform.nameOf("monitoring"),
-        image: images.thirdParty("prometheus"),
-        jobs,
-        places: placesOf(context, platform),
-        externalLabels: { cluster: clusterOf(config), stack },
-        alertmanagers: alertmanager.enabled
-          ? alertmanagerTargets(alertmanager.replicas, config.namespaces.monitoring)
-          : [],
-        hosts: podHosts(config.controlPlane),
-        priorityClassName: config.platform === "owned" ? priorityClassName("critical") : undefined,
-        rules: {
-          ...alertRules(prometheus.rules),
-          "configured-jobs": jobRules(config.namespaces.apps, config.jobs, backupRuns(config)),
-          "configured-services": serviceRules(config.namespaces.apps, config.services),
-          "configured-scrapes": scrapeRules({
-            expectedSeries: size.series,
-            samplesPerTarget: prometheus.samplesPerTarget,
-            replicas: prometheus.replicas,
-            alertmanagers: alertmanager.enabled ? alertmanager.replicas : 0,
-            expectedJobs: expectedJobs(jobs, config),
-          }),
-        },
-        storageClassName: platform.storageClassName,
-        retainVolumes: config.storage.retain,
-      },
-      { provider },
-    );
-  }
+  const { config, provider, images } = context;
+  const { prometheus, metricsServer } = config.monitoring;
+  if (prometheus.enabled) makePrometheus(context, platform);
   if (metricsServer.enabled)
     new MetricsServer("metrics-server", { ...metricsServer, image: images.thirdParty("metrics-server") }, { provider });
   makeExporters(context, platform);
+}
+
+function makePrometheus(context: StackContext, platform: Platform): void {
+  const { stack, config, provider, images } = context;
+  const { prometheus, alertmanager } = config.monitoring;
+  const jobs = scrapeJobs(config);
+  void pulumi.log.info(sizingText(sizing(config), prometheus));
+  new Prometheus(
+    "prometheus",
+    {
+      ...prometheus,
+      namespace: platform.nameOf("monitoring"),
+      image: images.thirdParty("prometheus"),
+      jobs,
+      tls: partTls("prometheus", config.monitoring),
+      places: placesOf(context, platform),
+      externalLabels: { cluster: clusterOf(config), stack },
+      alertmanagers: alertmanager.enabled
+        ? alertmanagerTargets(alertmanager.replicas, config.namespaces.monitoring)
+        : [],
+      hosts: podHosts(config.controlPlane),
+      priorityClassName: partPriorityClass(config.platform),
+      rules: rulesOf(config, jobs),
+      storageClassName: platform.storageClassName,
+      retainVolumes: config.storage.retain,
+    },
+    { provider },
+  );
+}
+
+/** The rule files: those of data/rules, the user's, and those that hold what the configuration says. */
+function rulesOf(config: StackContext["config"], jobs: readonly ScrapeJob[]): Readonly<Record<string, string>> {
+  const { prometheus, alertmanager } = config.monitoring;
+  return {
+    ...alertRules(prometheus.rules),
+    "configured-jobs": jobRules(config.namespaces.apps, config.jobs, backupRuns(config)),
+    "configured-services": serviceRules(config.namespaces.apps, config.services),
+    "configured-scrapes": scrapeRules({
+      expectedSeries: sizing(config).series,
+      samplesPerTarget: prometheus.samplesPerTarget,
+      replicas: prometheus.replicas,
+      alertmanagers: alertmanager.enabled ? alertmanager.replicas : 0,
+      expectedJobs: expectedJobs(jobs, config),
+    }),
+  };
 }
 
 /** The stack's namespaces that are there, by purpose. */
@@ -82,7 +93,8 @@ function makeExporters({ config, provider, images }: StackContext, platform: Pla
         ...kubeStateMetrics,
         namespace: platform.nameOf("monitoring"),
         image: images.thirdParty("kube-state-metrics"),
-        priorityClassName: priorityClassOf("critical", config.platform),
+        tls: partTls("kubeStateMetrics", config.monitoring),
+        priorityClassName: partPriorityClass(config.platform),
       },
       { provider },
     );
@@ -94,6 +106,7 @@ function makeExporters({ config, provider, images }: StackContext, platform: Pla
         ...nodeExporter,
         namespace: platform.nameOf("agents"),
         image: images.thirdParty("node-exporter"),
+        tls: partTls("nodeExporter", config.monitoring),
       },
       { provider },
     );

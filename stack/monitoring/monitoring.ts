@@ -3,6 +3,7 @@ import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
 import { makeAccess } from "./access.ts";
 import { makeAlerting } from "./alerting.ts";
+import { makeCertificates } from "./certificates.ts";
 import { makeDashboards } from "./dashboards.ts";
 import { makeLogs } from "./logs.ts";
 import { makeMetrics } from "./metrics.ts";
@@ -14,6 +15,7 @@ export function makeMonitoring(
   platform: Platform,
   controller: IngressController | undefined,
 ): void {
+  makeCertificates(context, platform);
   makeMetrics(context, platform);
   makeAlerting(context, platform);
   makeLogs(context, platform);

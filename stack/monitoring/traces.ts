@@ -1,6 +1,7 @@
 import { TraceGateway } from "../../components/monitoring/trace-gateway.ts";
 import { Zipkin } from "../../components/monitoring/zipkin.ts";
-import { priorityClassOf } from "../../components/plan/platform/priorities.ts";
+import { partTls } from "../../components/plan/monitoring/tls.ts";
+import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
 
@@ -9,7 +10,7 @@ export function makeTraces({ config, provider, images }: StackContext, platform:
   const { zipkin, loki, collector } = config.monitoring;
   const common = {
     namespace: platform.nameOf("monitoring"),
-    priorityClassName: priorityClassOf("critical", config.platform),
+    priorityClassName: partPriorityClass(config.platform),
   };
   if (zipkin.enabled) new Zipkin("zipkin", { ...zipkin, ...common, image: images.thirdParty("zipkin") }, { provider });
   if (collector.gateway.enabled) {
@@ -22,6 +23,7 @@ export function makeTraces({ config, provider, images }: StackContext, platform:
         loki: loki.enabled,
         samplePercent: collector.samplePercent,
         redact: collector.redact,
+        tls: partTls("gateway", config.monitoring),
         image: images.thirdParty("opentelemetry-collector-gateway"),
       },
       { provider },

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Provider } from "oidc-provider";
 import { run } from "../../local/run.ts";
+import type { Browser, Page } from "./browser.ts";
 
 /** A client of the provider. */
 export interface Client {
@@ -55,4 +56,22 @@ export async function startProvider(
   });
   server.on("request", provider.callback());
   return { issuerUrl, certificate, stop: () => void server.close() };
+}
+
+/** Comes to a page and does at the provider what it asks for: the name, then leave to tell the client. */
+export async function signInAt(
+  { issuerUrl }: IdentityProvider,
+  browser: Browser,
+  person: string,
+  url: string,
+): Promise<Page> {
+  let page = await browser.visit(url);
+  for (let steps = 0; steps < 3; steps++) {
+    const action = /<form[^>]*action="([^"]+)"/.exec(page.body)?.[1];
+    if (action === undefined || !page.url.startsWith(issuerUrl)) return page;
+    const prompt = /name="prompt" value="(\w+)"/.exec(page.body)?.[1] ?? "";
+    const form = prompt === "login" ? { prompt, login: person, password: "any" } : { prompt };
+    page = await browser.visit(new URL(action, page.url).href, { form });
+  }
+  return page;
 }

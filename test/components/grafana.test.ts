@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { Grafana, type GrafanaArgs } from "../../components/monitoring/grafana.ts";
@@ -104,12 +105,15 @@ describe("Grafana", () => {
   });
 
   it("keeps the client's secret out of everything but its Secret, and takes a changed one by another pod", async () => {
-    const recording = await make({ signIn });
+    const hidden = { ...signIn, clientSecret: pulumi.secret("hidden away") };
+    const recording = await make({ signIn: hidden });
     const secret = recording.get("grafana-sign-in");
     expect(secret.inputs["stringData"]).toEqual({ "client-secret": "hidden away" });
     expect(secret.secretPaths[0]?.[0]).toBe("stringData");
     const others = recording.resources.filter((one) => one !== secret).map(({ inputs }) => inputs);
     expect(JSON.stringify(others)).not.toContain("hidden away");
+    // So that a preview shows what changes in its pod.
+    expect(recording.get("grafana-server").secretPaths).toEqual([]);
     const changed = await pod({ signIn: { ...signIn, clientSecret: "another" } });
     expect(changed.metadata.annotations).not.toEqual((await pod({ signIn })).metadata.annotations);
   });

@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { SignInProxy, type SignInProxyArgs } from "../../components/monitoring/sign-in-proxy.ts";
 import { record } from "../recorder.ts";
@@ -7,7 +8,7 @@ import { record } from "../recorder.ts";
 const signIn = {
   issuerUrl: "https://id.example.com",
   clientId: "quorum",
-  clientSecret: "hidden away",
+  clientSecret: pulumi.secret("hidden away"),
   scopes: ["openid"],
   groups: ["team-shop"],
   admins: [],
@@ -58,6 +59,8 @@ describe("a sign-in proxy", () => {
     expect(secret.secretPaths[0]?.[0]).toBe("stringData");
     const others = recording.resources.filter((one) => one !== secret).map(({ inputs }) => inputs);
     expect(JSON.stringify(others)).not.toContain("hidden away");
+    // So that a preview shows what changes in its pods.
+    expect(recording.get("zipkin-sign-in-deployment").secretPaths).toEqual([]);
     const [container] = (await template()).spec.containers;
     expect(container.env).toEqual([
       {

@@ -24,13 +24,6 @@ export const writtenParts: readonly AbsentPart[] = [
     reason: ({ backup }) => (backup === undefined ? "the stack backs nothing up" : undefined),
   },
   {
-    name: "volumes",
-    reason: ({ storage }) =>
-      storage.provisioner === "local-path"
-        ? "its volumes are folders of the host, of which a kubelet measures nothing"
-        : undefined,
-  },
-  {
     name: "etcd-peers",
     reason: ({ controlPlane }) =>
       controlPlane.mode === "kubeadm" && Object.keys(controlPlane.hosts).length === 1

@@ -167,7 +167,10 @@ describe("the rule files of this project", () => {
     ];
     const key = "quorum:monitoring.prometheus.rules";
     expect(ruleProblems(own)).toEqual([
-      { key: `${key}[0]`, text: 'is "rules/none.yaml", but the project has no such file; name one that is there' },
+      {
+        key: `${key}[0]`,
+        text: 'is "rules/none.yaml", but the project has no such file; name one that is there, or leave it out',
+      },
       {
         key: `${key}[1]`,
         text: "takes in test/fixtures/rules/jobs.yaml, but data/rules/jobs.yaml has that name already; rename it",

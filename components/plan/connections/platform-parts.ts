@@ -3,7 +3,8 @@ import { type GeneratedSecretSettings, generatorName, generatorPlaces } from "..
 import { controllerAdminPort, type IngressPorts } from "../workload/ingress.ts";
 import { headlampPort } from "../platform/cluster-ui.ts";
 import { callsApiServer } from "./api-server.ts";
-import { type MonitoringNeeds, monitoringPart, prometheus } from "./monitoring-parts.ts";
+import { type MonitoringNeeds, monitoringPart } from "./monitoring-connections.ts";
+import { prometheus } from "./monitoring-parts.ts";
 import { type Endpoint, type Graph, nobody, part, tcp } from "./parties.ts";
 import { harborMetricsPort, harborPorts, harborPublicPort } from "../platform/harbor.ts";
 import { registryName, registryPort, registryRestartName } from "../platform/registry.ts";

@@ -1,7 +1,10 @@
 import { stringify } from "yaml";
-import { gateway, monitoringPorts } from "../connections/monitoring-parts.ts";
+import { monitoringPorts } from "../connections/monitoring-parts.ts";
+import { insideUrl } from "./addresses.ts";
+import { memoryLimiter } from "./collector.ts";
 import { nameSource, readFields } from "./log-fields.ts";
 import { redactionStatements } from "./redaction.ts";
+import { tlsFiles } from "./tls.ts";
 
 /** What decides what the gateway does. */
 export interface GatewaySettings {
@@ -15,42 +18,28 @@ export interface GatewaySettings {
   readonly redact: readonly string[];
   /** Memory at which it is killed. */
   readonly memoryMiB: number;
+  /** Whether it speaks TLS with applications and with Loki. */
+  readonly tls?: boolean;
 }
 
-/** Where the gateway's pods find their configuration, as in the official image. */
-export const gatewayConfigPath = "/etc/otelcol-contrib/config.yaml";
-
-/** Where applications send traces and logs, by OTLP over HTTP. */
-export function gatewayUrl(namespace: string): string {
-  return `http://${gateway.app}.${namespace}.svc:${monitoringPorts.otlpHttp}`;
-}
-
-/** Inside the namespace of the monitoring. */
-const zipkinUrl = `http://zipkin:${monitoringPorts.zipkin}/api/v2/spans`;
-const lokiUrl = `http://loki:${monitoringPorts.loki}/otlp`;
 /** Spans or log lines that may wait while what takes them is away: at about 1 KiB each, a few MiB. */
 const queueLength = 10_000;
 const batchLength = 512;
 
-/** Memory from which the program takes less in and tidies up sooner, so that it is not killed. */
-export function gatewayMemory(memoryMiB: number): { readonly limitMiB: number; readonly spikeMiB: number } {
-  return { limitMiB: Math.floor(memoryMiB * 0.8), spikeMiB: Math.floor(memoryMiB * 0.2) };
-}
-
 /** The Collector's configuration: takes traces and logs from applications, and passes on what has no secret in it. */
 export function gatewayConfig(settings: GatewaySettings): string {
-  const { zipkin, loki, samplePercent, redact } = settings;
-  const { limitMiB, spikeMiB } = gatewayMemory(settings.memoryMiB);
+  const { zipkin, loki, samplePercent, redact, tls = false } = settings;
   const everywhere = (port: number) => ({ endpoint: `0.0.0.0:${port}` });
+  const taken = (port: number) => ({ ...everywhere(port), ...(tls && { tls: ownCertificate }) });
   const sampled = zipkin && samplePercent < 100;
   return stringify(
     {
       extensions: { health_check: everywhere(monitoringPorts.collectorHealth) },
       receivers: {
-        otlp: { protocols: { grpc: everywhere(monitoringPorts.otlpGrpc), http: everywhere(monitoringPorts.otlpHttp) } },
+        otlp: { protocols: { grpc: taken(monitoringPorts.otlpGrpc), http: taken(monitoringPorts.otlpHttp) } },
       },
       processors: {
-        memory_limiter: { check_interval: "1s", limit_mib: limitMiB, spike_limit_mib: spikeMiB },
+        memory_limiter: memoryLimiter(settings.memoryMiB),
         // By the trace's id, so that all replicas choose the same traces.
         ...(sampled && { probabilistic_sampler: { sampling_percentage: samplePercent } }),
         ...(zipkin && {
@@ -76,8 +65,14 @@ export function gatewayConfig(settings: GatewaySettings): string {
         batch: { timeout: "1s", send_batch_size: batchLength, send_batch_max_size: batchLength },
       },
       exporters: {
-        ...(zipkin && { zipkin: { endpoint: zipkinUrl, ...delivery } }),
-        ...(loki && { "otlphttp/loki": { endpoint: lokiUrl, ...delivery } }),
+        ...(zipkin && { zipkin: { endpoint: `${insideUrl("zipkin", tls)}/api/v2/spans`, ...delivery } }),
+        ...(loki && {
+          "otlphttp/loki": {
+            endpoint: `${insideUrl("loki", tls)}/otlp`,
+            ...(tls && { tls: { ca_file: tlsFiles.authority } }),
+            ...delivery,
+          },
+        }),
       },
       service: {
         extensions: ["health_check"],
@@ -120,6 +115,9 @@ const ownSeries = {
   without_units: false,
   without_scope_info: true,
 };
+
+/** Read again, so that a renewed one is taken over without a restart. */
+const ownCertificate = { cert_file: tlsFiles.certificate, key_file: tlsFiles.key, reload_interval: "1m" };
 
 /** How long what cannot be delivered is kept, and how much of it. */
 const delivery = {

@@ -1,6 +1,7 @@
 import { monitoringPorts } from "../connections/monitoring-parts.ts";
 import type { DashboardFolder, DatasourceUid } from "./dashboards.ts";
 import { grafanaRole, type SignInSettings } from "./sign-in.ts";
+import { type PartTls, tlsFiles } from "./tls.ts";
 
 /** Secrets that are made in the cluster: the first password of the user `admin`, and what the database encrypts by. */
 export const grafanaAdminSecret = { name: "grafana-admin", key: "admin-password" } as const;
@@ -31,6 +32,8 @@ export interface GrafanaSettings {
   /** Seconds between two scrapes: no rate is asked for over less than four of them. */
   readonly scrapeIntervalSeconds: number;
   readonly folders: readonly DashboardFolder[];
+  /** By what it speaks TLS; undefined: not at all. */
+  readonly tls?: PartTls | undefined;
 }
 
 type Section = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -45,12 +48,22 @@ export function grafanaFiles(settings: GrafanaSettings): Record<string, string> 
   };
 }
 
-function grafanaIni({ url, anonymousViewers, signIn }: GrafanaSettings): string {
+function grafanaIni({ url, anonymousViewers, signIn, tls }: GrafanaSettings): string {
   const secure = url?.startsWith("https://") ?? false;
   const fromFile = (name: string) => `$__file{${grafanaPaths.secrets}/${name}}`;
   const sections: Record<string, Section> = {
     paths: { data: grafanaPaths.data, provisioning: `${grafanaPaths.config}/provisioning` },
-    server: { http_port: monitoringPorts.grafana, root_url: url && `${url}/` },
+    server: {
+      http_port: monitoringPorts.grafana,
+      root_url: url && `${url}/`,
+      ...(tls?.serves === true && {
+        protocol: "https",
+        cert_file: tlsFiles.certificate,
+        cert_key: tlsFiles.key,
+        // A renewed one is taken over without a restart.
+        certs_watch_interval: "1m",
+      }),
+    },
     database: { type: "sqlite3", wal: true },
     security: {
       admin_user: "admin",
@@ -143,7 +156,12 @@ function datasources({ datasources: urls, scrapeIntervalSeconds }: GrafanaSettin
         url: urls[uid as DatasourceUid],
         isDefault: uid === "prometheus",
         editable: false,
-        jsonData,
+        ...(urls[uid as DatasourceUid]?.startsWith("https://") === true
+          ? {
+              jsonData: { ...jsonData, tlsAuthWithCACert: true },
+              secureJsonData: { tlsCACert: `$__file{${tlsFiles.authority}}` },
+            }
+          : { jsonData }),
       })),
   };
 }

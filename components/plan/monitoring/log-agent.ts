@@ -1,19 +1,22 @@
 import { stringify } from "yaml";
 import { monitoringPorts } from "../connections/monitoring-parts.ts";
+import { insideUrl } from "./addresses.ts";
+import { memoryLimiter } from "./collector.ts";
 import { keepFields, type LogSource, nameSource, readFields } from "./log-fields.ts";
 import { redactionStatements } from "./redaction.ts";
+import { tlsFiles } from "./tls.ts";
 
 /** What of a collector's configuration is chosen. */
 export interface LogCollectorSettings {
   /** Namespace of Loki. */
   readonly namespace: string;
+  /** Whether Loki is called by https. */
+  readonly tls?: boolean;
   readonly memoryMiB: number;
   /** Regular expressions of what is taken out, beside those that are always. */
   readonly redact: readonly string[];
 }
 
-/** Where the official image looks for its configuration. */
-export const collectorConfigFile = "/etc/otelcol-contrib/config.yaml";
 /** Where the log agent keeps how far it has read each file, and what Loki has not taken yet. */
 export const agentState = "/var/lib/otelcol";
 /** Logs of pods, and of the node's own programs where the host writes them into files. */
@@ -32,12 +35,6 @@ const nodeFiles = [
 ];
 /** The longest line: Loki cuts off what is longer. */
 const longestLine = "256KiB";
-const spikeShare = 0.2;
-
-/** Memory at which a collector takes nothing more until some is free, so that it is not killed. */
-export function usableMemoryMiB(memoryMiB: number): number {
-  return Math.floor(memoryMiB * 0.8);
-}
 
 /** Configuration of the collector on each node: what pods and the node's programs write, to Loki. */
 export function agentConfig(settings: LogCollectorSettings): string {
@@ -106,11 +103,7 @@ function commonConfig({ memoryMiB }: LogCollectorSettings) {
   const metrics = { pull: { exporter: { prometheus: { host: "0.0.0.0", port: monitoringPorts.collectorMetrics } } } };
   return {
     processors: {
-      memory_limiter: {
-        check_interval: "1s",
-        limit_mib: usableMemoryMiB(memoryMiB),
-        spike_limit_mib: Math.floor(memoryMiB * spikeShare),
-      },
+      memory_limiter: memoryLimiter(memoryMiB),
     },
     extensions: { health_check: { endpoint: `0.0.0.0:${monitoringPorts.collectorHealth}` } },
     service: { telemetry: { logs: { encoding: "json" }, metrics: { readers: [metrics] } } },
@@ -217,9 +210,10 @@ function transform(
   };
 }
 
-function lokiExporter({ namespace }: LogCollectorSettings, queue: object) {
+function lokiExporter({ namespace, tls = false }: LogCollectorSettings, queue: object) {
   return {
-    endpoint: `http://loki.${namespace}.svc:${monitoringPorts.loki}/otlp`,
+    endpoint: `${insideUrl("loki", tls, namespace)}/otlp`,
+    ...(tls && { tls: { ca_file: tlsFiles.authority } }),
     compression: "gzip",
     timeout: "30s",
     retry_on_failure: { enabled: true, initial_interval: "1s", max_interval: "30s", max_elapsed_time: "0s" },

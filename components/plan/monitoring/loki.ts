@@ -1,11 +1,14 @@
 import { stringify } from "yaml";
 import { monitoringPorts } from "../connections/monitoring-parts.ts";
 import { lokiLabels } from "./log-fields.ts";
+import { tlsFiles } from "./tls.ts";
 
 /** What of Loki's configuration is chosen. */
 export interface LokiSettings {
   readonly retentionDays: number;
   readonly memoryMiB: number;
+  /** Whether it serves by https. */
+  readonly tls?: boolean;
 }
 
 /** Where its volume lies, which all that it writes goes to. */
@@ -17,7 +20,7 @@ const hoursPerDay = 24;
 const replayShare = 0.4;
 
 /** Loki's configuration file: one process with everything in it, and one volume. */
-export function lokiConfig({ retentionDays, memoryMiB }: LokiSettings): string {
+export function lokiConfig({ retentionDays, memoryMiB, tls = false }: LokiSettings): string {
   const retention = `${retentionDays * hoursPerDay}h`;
   return stringify({
     auth_enabled: false,
@@ -26,6 +29,7 @@ export function lokiConfig({ retentionDays, memoryMiB }: LokiSettings): string {
       grpc_listen_address: "127.0.0.1",
       grpc_listen_port: grpcPort,
       log_format: "json",
+      ...(tls && { http_tls_config: { cert_file: tlsFiles.certificate, key_file: tlsFiles.key } }),
     },
     common: {
       instance_addr: "127.0.0.1",

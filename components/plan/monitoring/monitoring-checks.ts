@@ -3,6 +3,7 @@ import { accessProblems, type AccessSurroundings, type AccessWanted } from "./ac
 import { alertmanagerProblems, type AlertmanagerWanted } from "./alertmanager-checks.ts";
 import type { WantedParts, PresentParts } from "./parts.ts";
 import { redactionProblems, type RedactionWanted } from "./redaction-checks.ts";
+import { tlsProblems, type TlsWanted } from "./tls-checks.ts";
 import { zipkinProblems, type ZipkinWanted } from "./zipkin-checks.ts";
 
 /** What a stack's monitoring is checked against. */
@@ -18,7 +19,12 @@ export interface MonitoringSurroundings extends AccessSurroundings {
 
 /** Everything in a stack's monitoring that contradicts itself or what is around it. Shapes are taken as checked. */
 export function monitoringProblems(
-  monitoring: PresentParts<WantedParts> & AlertmanagerWanted & RedactionWanted & AccessWanted & ZipkinWanted,
+  monitoring: PresentParts<WantedParts> &
+    AlertmanagerWanted &
+    RedactionWanted &
+    AccessWanted &
+    ZipkinWanted &
+    TlsWanted,
   surroundings: MonitoringSurroundings,
 ): Problem[] {
   return [
@@ -26,5 +32,6 @@ export function monitoringProblems(
     ...redactionProblems(monitoring.collector.redact),
     ...accessProblems(monitoring, surroundings),
     ...zipkinProblems(monitoring, surroundings.complete),
+    ...tlsProblems(monitoring),
   ];
 }

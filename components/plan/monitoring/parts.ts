@@ -1,5 +1,5 @@
 /** Parts of the monitoring whose `enabled` has a default that depends on the stack. */
-export const partNames = ["alertmanager", "grafana", "kubeStateMetrics", "nodeExporter", "loki", "zipkin"] as const;
+const partNames = ["alertmanager", "grafana", "kubeStateMetrics", "nodeExporter", "loki", "zipkin"] as const;
 
 type PartName = (typeof partNames)[number];
 interface Wanted {

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { monitoringPorts } from "../connections/monitoring-parts.ts";
 import type { ScrapeJob } from "./scrape-jobs.ts";
+import { tlsFiles } from "./tls.ts";
 
 /** What Prometheus watches, how often, and whom it tells. */
 export interface PrometheusSettings {
@@ -12,6 +13,8 @@ export interface PrometheusSettings {
   readonly externalLabels: Readonly<Record<string, string>>;
   /** host:port of each Alertmanager. */
   readonly alertmanagers: readonly string[];
+  /** Whether those are called by https. */
+  readonly tls?: boolean;
 }
 
 /** How the names of rule files end, which lie beside the configuration. */
@@ -51,7 +54,13 @@ export function prometheusConfig(settings: PrometheusSettings): string {
             alerting: {
               // Without it, an alert of each replica would be another alert.
               alert_relabel_configs: [{ action: "labeldrop", regex: "replica" }],
-              alertmanagers: [{ api_version: "v2", static_configs: [{ targets: alertmanagers }] }],
+              alertmanagers: [
+                {
+                  api_version: "v2",
+                  ...(settings.tls === true && { scheme: "https", tls_config: { ca_file: tlsFiles.authority } }),
+                  static_configs: [{ targets: alertmanagers }],
+                },
+              ],
             },
           }),
       scrape_configs: settings.jobs,

@@ -36,30 +36,3 @@ export function stringFault(literal: string): string | undefined {
   }
   return undefined;
 }
-
-/** What is wrong with a regular expression of RE2, as far as another engine can tell; undefined where nothing is. */
-export function patternFault(pattern: string): string | undefined {
-  if (/\(\?(<?[=!])/.test(pattern)) return "looks ahead or behind, which RE2 cannot; match by two matchers";
-  if (/(?:^|[^\\])(?:\\\\)*\\[1-9]/.test(pattern)) return "refers back to a group, which RE2 cannot; write it out";
-  return compiled(pattern) === undefined
-    ? "is no regular expression; close its brackets, and write a backslash before a sign that is meant"
-    : undefined;
-}
-
-/** Whether a matcher's pattern matches the empty text, as that of a label that is not there. */
-export function matchesEmpty(pattern: string): boolean {
-  return compiled(pattern)?.test("") ?? false;
-}
-
-/** Flags in the middle and RE2's way to name a group are not this engine's. */
-function compiled(pattern: string): RegExp | undefined {
-  const source = pattern
-    .replace(/\(\?[imsU]*(?:-[imsU]+)?\)/g, "")
-    .replace(/\(\?[imsU]*(?:-[imsU]+)?:/g, "(?:")
-    .replace(/\(\?P</g, "(?<");
-  try {
-    return new RegExp(`^(?:${source})$`, "s");
-  } catch {
-    return undefined;
-  }
-}

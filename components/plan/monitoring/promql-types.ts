@@ -1,6 +1,7 @@
 import type { SyntaxNode } from "@lezer/common";
 import { type Kind, parametersOf, resultOf } from "./promql-functions.ts";
-import { matchesEmpty, patternFault, stringFault, unquoted } from "./promql-strings.ts";
+import { stringFault, unquoted } from "./promql-strings.ts";
+import { matchesEmpty, re2Fault } from "./re2.ts";
 
 const comparisons = ["==", "!=", ">", "<", ">=", "<="];
 const setOperators = ["and", "or", "unless"];
@@ -241,7 +242,7 @@ function checkSelector(look: Look, node: SyntaxNode): void {
   for (const matcher of matchers) {
     const value = unquoted(textOf(look, matcher.getChild("StringLiteral")));
     const operator = textOf(look, matcher.getChild("MatchOp"));
-    const wrong = operator.includes("~") ? patternFault(value) : undefined;
+    const wrong = operator.includes("~") ? re2Fault(value) : undefined;
     if (wrong !== undefined) fault(look, matcher, `${value} ${wrong}`);
     if (named && textOf(look, matcher.getChild("LabelName")) === "__name__") {
       fault(look, matcher, "names the series a second time; name it once");

@@ -81,7 +81,24 @@ export function ruleGroups(source: RuleText): RuleGroup[] {
 export function ruleFileProblems(sources: readonly RuleText[]): Problem[] {
   const problems: Problem[] = [];
   const read = sources.map((source) => ({ ...source, groups: readGroups(source, problems) }));
-  return [...problems, ...repeated(read)];
+  return [...problems, ...repeated(read), ...sizeProblems(sources)];
+}
+
+/** Most that the ConfigMap with all of them holds: the API server takes 1 MiB, names, labels and the files of the configuration included. */
+const roomKiB = 800;
+
+function sizeProblems(sources: readonly RuleText[]): Problem[] {
+  const sizeOf = (files: readonly RuleText[]) =>
+    Math.ceil(files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / 1024);
+  const size = sizeOf(sources);
+  if (size <= roomKiB) return [];
+  const own = sizeOf(sources.filter(({ shipped }) => !shipped));
+  return [
+    {
+      key: "quorum:monitoring.prometheus.rules",
+      text: `has files of ${own} KiB, but the cluster keeps at most ${roomKiB - (size - own)} KiB of them beside those of data/rules; leave some out`,
+    },
+  ];
 }
 
 interface ReadFile extends RuleText {

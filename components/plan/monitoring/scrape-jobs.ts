@@ -13,6 +13,7 @@ import {
   podFamilies,
   schedulerFamilies,
 } from "./kept-series.ts";
+import { serverName, serves, type TlsServer, tlsFiles } from "./tls.ts";
 
 interface Present {
   readonly enabled: boolean;
@@ -25,9 +26,10 @@ export interface ScrapeNeeds {
   readonly services: Readonly<Record<string, { readonly scrape: boolean; readonly type: string }>>;
   readonly ingress: { readonly controller: "traefik" | "existing" };
   readonly monitoring: {
+    readonly tls?: object | undefined;
     readonly prometheus: object;
     readonly alertmanager: Present;
-    readonly grafana: Present;
+    readonly grafana: Present & { readonly ingress?: object | undefined };
     readonly kubeStateMetrics: Present;
     readonly nodeExporter: Present;
     readonly loki: Present;
@@ -128,25 +130,25 @@ export function scrapedTypes(
 /** kube-state-metrics on itself: its series have the job of those on the cluster, and `endpoint` self. */
 const selfJob = "kube-state-metrics-self";
 
-function partJobs({ monitoring, namespaces, ingress }: ScrapeNeeds): ScrapeJob[] {
+function partJobs(needs: ScrapeNeeds): ScrapeJob[] {
+  const { monitoring, namespaces, ingress } = needs;
   const { collector, kubeStateMetrics } = monitoring;
   const ports = monitoringPorts;
-  const parts: readonly [boolean, string, number, string?, string?][] = [
-    [true, "prometheus", ports.prometheus, "prometheus-server"],
-    [monitoring.alertmanager.enabled, "alertmanager", ports.alertmanager],
-    [monitoring.grafana.enabled, "grafana", ports.grafana],
-    [monitoring.loki.enabled, "loki", ports.loki],
+  const prometheusApp = "prometheus-server";
+  const parts: readonly [boolean, string, number, (object | undefined)?, string?][] = [
+    [true, "prometheus", ports.prometheus, secure("prometheus", needs), prometheusApp],
+    [monitoring.alertmanager.enabled, "alertmanager", ports.alertmanager, secure("alertmanager", needs)],
+    [monitoring.grafana.enabled, "grafana", ports.grafana, secure("grafana", needs)],
+    [monitoring.loki.enabled, "loki", ports.loki, secure("loki", needs)],
     [collector.gateway.enabled, "otel-gateway", ports.collectorMetrics],
-    [monitoring.zipkin.enabled, "zipkin", ports.zipkin, "zipkin", "/prometheus"],
+    [monitoring.zipkin.enabled, "zipkin", ports.zipkin, { metrics_path: "/prometheus" }],
   ];
-  const found = parts.flatMap(([there, name, port, app = name, path]) =>
-    there
-      ? [{ ...podJob(name, namespaces.monitoring, { app }, port), ...(path !== undefined && { metrics_path: path }) }]
-      : [],
+  const found = parts.flatMap(([there, name, port, more, app = name]) =>
+    there ? [{ ...podJob(name, namespaces.monitoring, { app }, port), ...more }] : [],
   );
   return [
     ...found,
-    ...(kubeStateMetrics.enabled ? stateJobs(namespaces.monitoring) : []),
+    ...(kubeStateMetrics.enabled ? stateJobs(needs) : []),
     ...(collector.agent.enabled
       ? [
           podJob("otel-agent", namespaces.agents, { app: "otel-agent" }, ports.collectorMetrics),
@@ -154,7 +156,12 @@ function partJobs({ monitoring, namespaces, ingress }: ScrapeNeeds): ScrapeJob[]
         ]
       : []),
     ...(monitoring.nodeExporter.enabled
-      ? [podJob("node-exporter", namespaces.agents, { app: "node-exporter" }, nodePorts.nodeExporter)]
+      ? [
+          {
+            ...podJob("node-exporter", namespaces.agents, { app: "node-exporter" }, nodePorts.nodeExporter),
+            ...secure("nodeExporter", needs),
+          },
+        ]
       : []),
     ...(ingress.controller === "traefik"
       ? [podJob("traefik", namespaces.ingress, { app: "traefik" }, controllerAdminPort)]
@@ -162,15 +169,30 @@ function partJobs({ monitoring, namespaces, ingress }: ScrapeNeeds): ScrapeJob[]
   ];
 }
 
+/** Targets are called by their pods' addresses, which no certificate has: each is checked by its part's name. */
+function secure(
+  part: TlsServer,
+  { monitoring, namespaces }: ScrapeNeeds,
+): Pick<ScrapeJob, "scheme" | "tls_config"> | undefined {
+  if (!serves(part, monitoring)) return undefined;
+  return {
+    scheme: "https",
+    tls_config: { ca_file: tlsFiles.authority, server_name: serverName(part, namespaces) },
+  };
+}
+
 /** Labels of the pod that tells would be false on what it tells of other pods, and would begin each series anew with a new pod. */
-function stateJobs(namespace: string): ScrapeJob[] {
+function stateJobs(needs: ScrapeNeeds): ScrapeJob[] {
+  const namespace = needs.namespaces.monitoring;
+  const tls = secure("kubeStateMetrics", needs);
   const app = { app: "kube-state-metrics" };
   const main = podJob("kube-state-metrics", namespace, app, monitoringPorts.kubeStateMetrics);
   const self = podJob(selfJob, namespace, app, monitoringPorts.kubeStateMetricsOwn);
   return [
-    { ...main, honor_labels: true, relabel_configs: main.relabel_configs.filter(isAddress) },
+    { ...main, ...tls, honor_labels: true, relabel_configs: main.relabel_configs.filter(isAddress) },
     {
       ...self,
+      ...tls,
       relabel_configs: [
         ...self.relabel_configs,
         { target_label: "job", replacement: "kube-state-metrics" },

@@ -33,7 +33,7 @@ export const cookieSecret = { name: "sign-in", key: "cookie-secret" } as const;
 export const proxyNeeds = { cpuMillis: 10, memoryMiB: 32 } as const;
 export const proxyPaths = { config: "/etc/sign-in", secret: "/etc/sign-in-secret" } as const;
 /** Path of a hostname that is the proxy's own. */
-export const callbackPath = "/oauth2/callback";
+const callbackPath = "/oauth2/callback";
 
 /** Seconds that an answer of a part may take: longer than the longest query that Prometheus allows. */
 const upstreamSeconds = 125;

@@ -6,7 +6,8 @@ export interface ZipkinWanted {
   readonly zipkin: ZipkinSettings & {
     readonly enabled: boolean;
     readonly elasticsearch?:
-      { readonly username?: string | undefined; readonly password?: string | undefined } | undefined;
+      | { readonly url: string; readonly username?: string | undefined; readonly password?: string | undefined }
+      | undefined;
   };
 }
 
@@ -14,7 +15,7 @@ export interface ZipkinWanted {
 export function zipkinProblems({ zipkin }: ZipkinWanted, complete: boolean): Problem[] {
   const { enabled, maxSpans, memoryMiB, elasticsearch } = zipkin;
   if (!enabled) return [];
-  if (elasticsearch !== undefined) return signInProblems(elasticsearch, complete);
+  if (elasticsearch !== undefined) return [...urlProblems(elasticsearch), ...signInProblems(elasticsearch, complete)];
   const room = spansIn(memoryMiB);
   if (maxSpans <= room) return [];
   return [
@@ -23,6 +24,15 @@ export function zipkinProblems({ zipkin }: ZipkinWanted, complete: boolean): Pro
       text: `is ${maxSpans}, but memoryMiB ${memoryMiB} has room for ${room}; lower it, or raise memoryMiB to ${memoryFor(maxSpans)}`,
     },
   ];
+}
+
+/** Not shown: it may have a password in it. */
+function urlProblems({ url }: NonNullable<ZipkinWanted["zipkin"]["elasticsearch"]>): Problem[] {
+  const parsed = URL.parse(url);
+  if (parsed === null || (parsed.username === "" && parsed.password === "")) return [];
+  const text =
+    "has a user name or a password in it, but whoever sees the pods sees the URL; set username and password, and the URL without them";
+  return [{ key: "quorum:monitoring.zipkin.elasticsearch.url", text }];
 }
 
 function signInProblems(

@@ -24,6 +24,14 @@ export function priorityClassOf(priority: Priority, platform: "owned" | "shared"
   return platform === "owned" || priority !== "standard" ? priorityClassName(priority) : undefined;
 }
 
+/**
+ * The class of the stack's own parts. One that shares a cluster names none for them: nobody chose one, and a pod whose class the
+ * owner has not made is refused.
+ */
+export function partPriorityClass(platform: "owned" | "shared"): string | undefined {
+  return platform === "owned" ? priorityClassName("critical") : undefined;
+}
+
 /** The classes that a stack with a cluster of its own makes. None is the cluster's default: pods of others stay as they are. */
 export const priorityClasses: readonly PriorityClassPlan[] = [
   {

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gatewayOf } from "../../../local/hosts.ts";
 import { binaryPath } from "../../../local/toolchain.ts";
-import { Browser, type Page } from "../browser.ts";
-import { type IdentityProvider, startProvider } from "../identity-provider.ts";
+import { Browser } from "../browser.ts";
+import { type IdentityProvider, signInAt, startProvider } from "../identity-provider.ts";
 import { OwnStack } from "../own-stack.ts";
 import { kubeconfig, kubectl } from "../quorum.ts";
 
@@ -60,18 +60,8 @@ afterAll(async () => {
 
 const newBrowser = () => new Browser({ [hostname]: { port } }, provider.certificate);
 
-/** Comes to a page and does at the provider what it asks for: the name, then leave to tell the client. */
-async function signIn(browser: Browser, person: keyof typeof people, path: string): Promise<Page> {
-  let page = await browser.visit(`https://${hostname}${path}`);
-  for (let steps = 0; steps < 3; steps++) {
-    const action = /<form[^>]*action="([^"]+)"/.exec(page.body)?.[1];
-    if (action === undefined || !page.url.startsWith(provider.issuerUrl)) return page;
-    const prompt = /name="prompt" value="(\w+)"/.exec(page.body)?.[1] ?? "";
-    const form = prompt === "login" ? { prompt, login: person, password: "any" } : { prompt };
-    page = await browser.visit(new URL(action, page.url).href, { form });
-  }
-  return page;
-}
+const signIn = (browser: Browser, person: keyof typeof people, path: string) =>
+  signInAt(provider, browser, person, `https://${hostname}${path}`);
 
 describe("a part without a sign-in of its own", () => {
   test("sends whoever comes to the provider, and tells programs that they are not known", async () => {

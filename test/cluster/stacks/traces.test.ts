@@ -5,7 +5,7 @@ import { searchLogs } from "../loki.ts";
 import { appUrl, eventually, kubectl, pods } from "../quorum.ts";
 
 const stack = new OwnStack("traces");
-const port = 9487;
+const port = 9486;
 const url = `http://localhost:${port}`;
 
 beforeAll(

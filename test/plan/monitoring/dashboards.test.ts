@@ -142,7 +142,7 @@ describe("files", () => {
       ["test/fixtures/dashboards/shop.json", "own"],
     ]);
     expect(found.map(formatProblem)).toEqual([
-      'quorum:monitoring.grafana.dashboards.2 is "dashboards/none*.json", but the project has no such file; set it to a dashboard, or leave it out',
+      'quorum:monitoring.grafana.dashboards[2] is "dashboards/none*.json", but the project has no such file; name one that is there, or leave it out',
     ]);
   });
 

@@ -84,12 +84,9 @@ const bad: [string, string][] = [
   ['{a=~".*"}', "1:1 would take every series there is; name one, or a label's value"],
   ['x{__name__="y"}', "1:3 names the series a second time; name it once"],
   ['x{"y"}', "1:1 names the series a second time; name it once"],
-  [
-    'x{a=~"("}',
-    "1:3 ( is no regular expression; close its brackets, and write a backslash before a sign that is meant",
-  ],
-  ['x{a!~"(?!b)."}', "1:3 (?!b). looks ahead or behind, which RE2 cannot; match by two matchers"],
-  ['x{a=~"(a)\\\\1"}', "1:3 (a)\\1 refers back to a group, which RE2 cannot; write it out"],
+  ['x{a=~"("}', "1:3 ( is no regular expression (unterminated group); mend it"],
+  ['x{a!~"(?!b)."}', "1:3 (?!b). looks around, which RE2 cannot; match the surroundings too"],
+  ['x{a=~"(a)\\\\1"}', "1:3 (a)\\1 refers back to a group, which RE2 cannot; write the group again"],
   ['x{a=~"\\d"}', "1:6 has \\d in a string, which stands for nothing; write \\\\d for a backslash"],
 ];
 

@@ -82,15 +82,28 @@ describe("patterns of the configuration", () => {
     expect(redactionProblems([pattern])).toEqual([]);
   });
 
+  test.each([
+    "[*+?]+x",
+    String.raw`\(?=x`,
+    "(?i)a",
+    "a(?i:b)",
+    "(?P<name>a)",
+    "[[:alpha:]_]+",
+    String.raw`\Aa\z`,
+    "a{1000}",
+  ])("those that RE2 reads otherwise than JavaScript does are taken: %s", (pattern) => {
+    expect(redactionProblems([pattern])).toEqual([]);
+  });
+
   test("those that the Collector cannot read, or that match everywhere, are refused by name", () => {
     const problems = redactionProblems(["ok", "(?<=a)b", "(a)\\1", "a++", "a{2000}", "x*", "(a"]);
     expect(problems.map(({ key, text }) => `${key} ${text}`)).toEqual([
-      'quorum:monitoring.collector.redact[1] is "(?<=a)b", which looks around, what RE2 cannot; match the surroundings too',
-      'quorum:monitoring.collector.redact[2] is "(a)\\\\1", which refers back to a group, what RE2 cannot; write the group again',
-      'quorum:monitoring.collector.redact[3] is "a++", which has an atomic group or a possessive quantifier, what RE2 has not; leave it out',
-      'quorum:monitoring.collector.redact[4] is "a{2000}", which repeats more than 1000 times, the most that RE2 does',
-      'quorum:monitoring.collector.redact[5] is "x*", which matches an empty text, so that it would match everywhere; let it match at least one character',
-      'quorum:monitoring.collector.redact[6] is "(a", which is no regular expression (unterminated group); mend it',
+      'quorum:monitoring.collector.redact[1] is "(?<=a)b", but it looks around, which RE2 cannot; match the surroundings too',
+      'quorum:monitoring.collector.redact[2] is "(a)\\\\1", but it refers back to a group, which RE2 cannot; write the group again',
+      'quorum:monitoring.collector.redact[3] is "a++", but it has an atomic group or a possessive quantifier, which RE2 has not; leave it out',
+      'quorum:monitoring.collector.redact[4] is "a{2000}", but it repeats more than 1000 times, which is the most that RE2 does; repeat less often',
+      'quorum:monitoring.collector.redact[5] is "x*", but it matches an empty text, and so everywhere; let it match at least one character',
+      'quorum:monitoring.collector.redact[6] is "(a", but it is no regular expression (unterminated group); mend it',
     ]);
   });
 });

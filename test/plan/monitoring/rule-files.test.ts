@@ -13,6 +13,18 @@ const file = (name: string, groups: unknown, shipped = false): RuleText => ({
 const one = (rule: unknown) => [file("shop", [{ name: "shop", rules: [rule] }])];
 const told = (files: readonly RuleText[]) => ruleFileProblems(files).map(formatProblem);
 
+it("rule files that are too large for their ConfigMap are refused, with those of data/rules counted", () => {
+  const sized = (name: string, kibibytes: number, shipped: boolean) => {
+    const groups = [{ name: shipped ? `quorum-${name}` : name, rules: [{ ...record, record: `${name}:up:sum` }] }];
+    const { text } = file(name, groups, shipped);
+    return file(name, text.padEnd(kibibytes * 1024), shipped);
+  };
+  expect(told([sized("ours", 100, true), sized("shop", 700, false)])).toEqual([]);
+  expect(told([sized("ours", 100, true), sized("shop", 701, false)])).toEqual([
+    "quorum:monitoring.prometheus.rules has files of 701 KiB, but the cluster keeps at most 700 KiB of them beside those of data/rules; leave some out",
+  ]);
+});
+
 describe("a rule file of the user", () => {
   it.each([
     ["an alert", alert],

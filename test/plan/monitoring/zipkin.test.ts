@@ -79,6 +79,14 @@ describe("what is wrong with Zipkin's settings", () => {
     ]);
   });
 
+  test("a password in the URL, which is not shown", () => {
+    const [problem, ...others] = problems({ elasticsearch: { url: "https://zipkin:s3cr3t@es.example.com" } });
+    expect(others).toEqual([]);
+    expect(problem?.key).toBe(`${key}.elasticsearch.url`);
+    expect(problem?.text).toMatch(/^has a user name or a password in it, but .*; set username and password/);
+    expect(problem?.text).not.toContain("s3cr3t");
+  });
+
   test("a password that nobody has set, but for a render", () => {
     const set = { elasticsearch: { ...elasticsearch, username: "zipkin", password: `unset:${key}` } };
     expect(problems(set)).toMatchObject([{ key: `${key}.elasticsearch.password` }]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planConnections } from "../../../components/plan/connections/connections.ts";
-import { portOf } from "../../../components/plan/connections/monitoring-parts.ts";
+import { portOf } from "../../../components/plan/connections/monitoring-connections.ts";
 import type { Endpoint } from "../../../components/plan/connections/parties.ts";
 import { noMonitoring } from "../no-monitoring.ts";
 import { aService, connectionSettings, type Settings } from "./connection-settings.ts";
@@ -64,7 +64,6 @@ describe("the monitoring", () => {
       "otel-agent → loki: 3100",
       "otel-events → api-server: 6443",
       "otel-events → loki: 3100",
-      "otel-gateway → api-server: 6443",
       "otel-gateway → loki: 3100",
       "otel-gateway → zipkin: 9411",
       "outside → zipkin: 9411",
@@ -129,6 +128,9 @@ describe("the port of a URL", () => {
     ["https://a.example.com/x", 443],
     ["http://a.example.com", 80],
     ["http://a.example.com:8080/x", 8080],
+    ["https://name:123@a.example.com/x", 443],
+    ["http://[2001:db8::1]:9093", 9093],
+    ["https://", 443],
     ["unset:monitoring.alertmanager.deadMansSwitch.url", 443],
   ])("%s: %i", (url, port) => {
     expect(portOf(url)).toBe(port);

@@ -1,0 +1,286 @@
+import { callsApiServer } from "./api-server.ts";
+import type { ClusterNetwork } from "./cluster-network.ts";
+import {
+  alertmanager,
+  eventCollector,
+  gateway,
+  grafana,
+  kubeStateMetrics,
+  logAgent,
+  loki,
+  monitoringPorts,
+  nodeExporter,
+  nodePorts,
+  prometheus,
+  type ProxiedPart,
+  signInProxy,
+  zipkin,
+} from "./monitoring-parts.ts";
+import { type Connection, type Endpoint, type Graph, nobody, type Party, tcp } from "./parties.ts";
+
+const coreDnsMetricsPort = 9153;
+
+interface Outbound {
+  readonly subnet: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP";
+}
+
+interface Reached {
+  readonly enabled: boolean;
+  readonly expose?: object | undefined;
+  readonly ingress?: object | undefined;
+}
+
+interface Present {
+  readonly enabled: boolean;
+}
+
+/** What of the monitoring decides who talks to whom in it. */
+export interface MonitoringConnections {
+  readonly prometheus: Reached;
+  readonly alertmanager: Reached & {
+    readonly receivers: Readonly<Record<string, ReceiverCalls>>;
+    readonly deadMansSwitch?: { readonly url?: unknown; readonly call?: string | undefined } | undefined;
+    readonly outbound?: readonly Outbound[] | undefined;
+  };
+  readonly grafana: Reached;
+  readonly kubeStateMetrics: Present;
+  readonly nodeExporter: Present;
+  readonly loki: Reached;
+  readonly zipkin: Reached & {
+    readonly elasticsearch?: { readonly url: string; readonly outbound?: Outbound | undefined } | undefined;
+  };
+  readonly collector: { readonly agent: Present; readonly gateway: Present };
+  readonly signIn?: SignInCalls | undefined;
+}
+
+interface ReceiverCalls {
+  /** With a URL that is no plain text, as it is secret, `outbound` has to say where it leads. */
+  readonly webhook?: { readonly url?: unknown; readonly call?: string | undefined } | undefined;
+  readonly email?: { readonly smarthost: string } | undefined;
+  readonly slack?: object | undefined;
+  readonly pagerduty?: object | undefined;
+}
+
+interface SignInCalls {
+  readonly issuerUrl: string;
+  readonly tokenUrl?: string | undefined;
+  readonly apiUrl?: string | undefined;
+  readonly outbound?: Outbound | undefined;
+}
+
+/** What of a stack decides who talks to whom in its monitoring. */
+export interface MonitoringNeeds {
+  readonly monitoring: MonitoringConnections;
+  readonly platform: "owned" | "shared";
+}
+
+const outside: Endpoint = { kind: "outside" };
+const key = "quorum:monitoring";
+const anywhere = "0.0.0.0/0";
+
+/**
+ * Everything that the parts of the monitoring may reach, and who may reach them; whom Prometheus scrapes among the services,
+ * and which services send traces and take alerts, is the services' own matter.
+ *
+ * @param controller pods through which the outside reaches what has an ingress
+ */
+export function monitoringPart(
+  { monitoring, platform }: MonitoringNeeds,
+  network: ClusterNetwork,
+  controller: Endpoint,
+): Graph {
+  const { collector } = monitoring;
+  const graphs = [
+    monitoring.prometheus.enabled ? prometheusGraph(monitoring, platform, network) : nobody,
+    monitoring.alertmanager.enabled ? alertmanagerGraph(monitoring) : nobody,
+    monitoring.grafana.enabled ? grafanaGraph(monitoring) : nobody,
+    monitoring.kubeStateMetrics.enabled
+      ? {
+          parties: [kubeStateMetrics],
+          connections: callsApiServer(kubeStateMetrics, network, `${key}.kubeStateMetrics`),
+        }
+      : nobody,
+    monitoring.nodeExporter.enabled ? { parties: [nodeExporter], connections: [] } : nobody,
+    monitoring.loki.enabled ? { parties: [loki], connections: [] } : nobody,
+    collector.gateway.enabled ? gatewayGraph(monitoring) : nobody,
+    collector.agent.enabled ? agentGraph(monitoring, network) : nobody,
+    monitoring.zipkin.enabled ? zipkinGraph(monitoring) : nobody,
+    peopleGraph(monitoring, controller),
+  ];
+  return {
+    parties: graphs.flatMap(({ parties }) => parties),
+    connections: graphs.flatMap(({ connections }) => connections),
+  };
+}
+
+function prometheusGraph(
+  monitoring: MonitoringConnections,
+  platform: "owned" | "shared",
+  network: ClusterNetwork,
+): Graph {
+  const why = `${key}.prometheus`;
+  const nodes: Endpoint = { kind: "nodes", addresses: network.nodes };
+  const cluster =
+    platform === "shared"
+      ? []
+      : [
+          ...Object.values(nodePorts).map((port) => tcp(prometheus, nodes, port, why)),
+          tcp(prometheus, { kind: "dns" }, coreDnsMetricsPort, why),
+        ];
+  const own: readonly [boolean, Party, readonly number[]][] = [
+    [true, prometheus, [monitoringPorts.prometheus]],
+    [monitoring.alertmanager.enabled, alertmanager, [monitoringPorts.alertmanager]],
+    [monitoring.grafana.enabled, grafana, [monitoringPorts.grafana]],
+    [
+      monitoring.kubeStateMetrics.enabled,
+      kubeStateMetrics,
+      [monitoringPorts.kubeStateMetrics, monitoringPorts.kubeStateMetricsOwn],
+    ],
+    [monitoring.loki.enabled, loki, [monitoringPorts.loki]],
+    [monitoring.collector.gateway.enabled, gateway, [monitoringPorts.collectorMetrics]],
+    [monitoring.collector.agent.enabled, logAgent, [monitoringPorts.collectorMetrics]],
+    [monitoring.collector.agent.enabled, eventCollector, [monitoringPorts.collectorMetrics]],
+    [monitoring.zipkin.enabled, zipkin, [monitoringPorts.zipkin]],
+  ];
+  const scraped = own.flatMap(([there, party, ports]) =>
+    there ? ports.map((port) => tcp(prometheus, party, port, why)) : [],
+  );
+  return { parties: [prometheus], connections: [...callsApiServer(prometheus, network, why), ...cluster, ...scraped] };
+}
+
+function alertmanagerGraph({ alertmanager: settings }: MonitoringConnections): Graph {
+  const why = `${key}.alertmanager`;
+  const port = monitoringPorts.alertmanagerCluster;
+  const peers = (["TCP", "UDP"] as const).map((protocol): Connection => ({
+    from: alertmanager,
+    to: alertmanager,
+    port,
+    protocol,
+    why: `${why}.replicas`,
+  }));
+  return {
+    parties: [alertmanager],
+    connections: [...peers, ...outboundOf(alertmanager, settings.outbound ?? receiverPorts(settings), why)],
+  };
+}
+
+/** Where receivers outside of the stack are is not known, only at which ports. */
+export function receiverPorts(
+  settings: Pick<MonitoringConnections["alertmanager"], "receivers" | "deadMansSwitch">,
+): Outbound[] {
+  const urls = [
+    settings.deadMansSwitch?.url,
+    ...Object.values(settings.receivers).flatMap(({ webhook, slack, pagerduty }) => [
+      webhook?.url,
+      ...(slack || pagerduty ? ["https://"] : []),
+    ]),
+  ].filter((url) => typeof url === "string");
+  const mail = Object.values(settings.receivers).flatMap(({ email }) => (email ? [smtpPort(email.smarthost)] : []));
+  return [...new Set([...urls.map(portOf), ...mail])]
+    .sort((a, b) => a - b)
+    .map((port) => ({ subnet: anywhere, port, protocol: "TCP" }));
+}
+
+function smtpPort(smarthost: string): number {
+  return Number(smarthost.slice(smarthost.lastIndexOf(":") + 1));
+}
+
+/** Port of a URL. What a render has in place of a secret one counts as https. */
+export function portOf(url: string): number {
+  const { port, protocol } = URL.parse(url) ?? { port: "", protocol: "https:" };
+  if (port !== "") return Number(port);
+  return protocol === "http:" ? 80 : 443;
+}
+
+function grafanaGraph(monitoring: MonitoringConnections): Graph {
+  const why = `${key}.grafana`;
+  const sources: readonly [Present, Party, number][] = [
+    [monitoring.prometheus, prometheus, monitoringPorts.prometheus],
+    [monitoring.alertmanager, alertmanager, monitoringPorts.alertmanager],
+    [monitoring.loki, loki, monitoringPorts.loki],
+    [monitoring.zipkin, zipkin, monitoringPorts.zipkin],
+  ];
+  return {
+    parties: [grafana],
+    connections: [
+      ...sources.flatMap(([{ enabled }, party, port]) => (enabled ? [tcp(grafana, party, port, why)] : [])),
+      ...signInCalls(grafana, monitoring),
+    ],
+  };
+}
+
+function signInCalls(from: Party, { signIn }: MonitoringConnections): Connection[] {
+  if (signIn === undefined) return [];
+  const { issuerUrl, tokenUrl, apiUrl, outbound } = signIn;
+  const ports = new Set([issuerUrl, tokenUrl, apiUrl].filter((url) => url !== undefined).map(portOf));
+  const provider = [...ports].map((port) => ({ subnet: anywhere, port, protocol: "TCP" as const }));
+  return outboundOf(from, outbound === undefined ? provider : [outbound], `${key}.signIn`);
+}
+
+function gatewayGraph(monitoring: MonitoringConnections): Graph {
+  const why = `${key}.collector.gateway`;
+  const sinks: readonly [Present, Party, number][] = [
+    [monitoring.loki, loki, monitoringPorts.loki],
+    [monitoring.zipkin, zipkin, monitoringPorts.zipkin],
+  ];
+  return {
+    parties: [gateway],
+    connections: sinks.flatMap(([{ enabled }, party, port]) => (enabled ? [tcp(gateway, party, port, why)] : [])),
+  };
+}
+
+function agentGraph({ loki: store }: MonitoringConnections, network: ClusterNetwork): Graph {
+  const why = `${key}.collector.agent`;
+  const readers = [logAgent, eventCollector];
+  return {
+    parties: readers,
+    connections: readers.flatMap((reader) => [
+      ...callsApiServer(reader, network, why),
+      ...(store.enabled ? [tcp(reader, loki, monitoringPorts.loki, why)] : []),
+    ]),
+  };
+}
+
+function zipkinGraph({ zipkin: settings }: MonitoringConnections): Graph {
+  const { elasticsearch } = settings;
+  if (elasticsearch === undefined) return { parties: [zipkin], connections: [] };
+  const { url, outbound = { subnet: anywhere, port: portOf(url), protocol: "TCP" as const } } = elasticsearch;
+  return { parties: [zipkin], connections: outboundOf(zipkin, [outbound], `${key}.zipkin.elasticsearch`) };
+}
+
+/** How people reach the parts that have pages or an API for them. */
+function peopleGraph(monitoring: MonitoringConnections, controller: Endpoint): Graph {
+  const parts: readonly [Reached, Party, number, ProxiedPart | undefined, string][] = [
+    [monitoring.prometheus, prometheus, monitoringPorts.prometheus, "prometheus", "prometheus"],
+    [monitoring.alertmanager, alertmanager, monitoringPorts.alertmanager, "alertmanager", "alertmanager"],
+    [monitoring.grafana, grafana, monitoringPorts.grafana, undefined, "grafana"],
+    [monitoring.loki, loki, monitoringPorts.loki, undefined, "loki"],
+    [monitoring.zipkin, zipkin, monitoringPorts.zipkin, "zipkin", "zipkin"],
+  ];
+  const parties: Party[] = [];
+  const connections: Connection[] = [];
+  for (const [{ enabled, expose, ingress }, party, port, proxied, name] of parts) {
+    if (!enabled) continue;
+    if (expose !== undefined) connections.push(tcp(outside, party, port, `${key}.${name}.expose`));
+    if (ingress === undefined) continue;
+    const why = `${key}.${name}.ingress`;
+    if (proxied === undefined || monitoring.signIn === undefined) {
+      connections.push(tcp(controller, party, port, why));
+      continue;
+    }
+    const proxy = signInProxy(proxied);
+    parties.push(proxy);
+    connections.push(
+      tcp(controller, proxy, monitoringPorts.signInProxy, why),
+      tcp(proxy, party, port, why),
+      ...signInCalls(proxy, monitoring),
+    );
+  }
+  return { parties, connections };
+}
+
+function outboundOf(from: Party, outbound: readonly Outbound[], why: string): Connection[] {
+  return outbound.map(({ subnet, port, protocol }) => ({ from, to: { kind: "subnet", subnet }, port, protocol, why }));
+}
