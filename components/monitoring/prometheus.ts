@@ -50,6 +50,8 @@ export interface PrometheusArgs {
   readonly rules?: Readonly<Record<string, string>>;
   /** How it is reached from outside the cluster; undefined: not at all. */
   readonly expose?: ExposureArgs | undefined;
+  /** Where people reach it: links in alerts lead there. @default the pod's name, which leads nowhere */
+  readonly externalUrl?: string | undefined;
   /** Whether POST /-/reload and /-/quit answer. A changed configuration is read without it. @default false */
   readonly lifecycle?: boolean;
   /** Thousandths of a core that are set aside. @default 100 */
@@ -215,6 +217,7 @@ function podSpec(
           `--storage.tsdb.retention.size=${retentionSize(args.storageGiB ?? 10)}`,
           "--enable-feature=auto-reload-config",
           "--config.auto-reload-interval=15s",
+          ...(args.externalUrl === undefined ? [] : [`--web.external-url=${args.externalUrl}`, "--web.route-prefix=/"]),
           ...(args.lifecycle ? ["--web.enable-lifecycle"] : []),
           ...(args.tls ? [`--web.config.file=/etc/prometheus/${webConfigFile}`] : []),
         ],

@@ -11,6 +11,7 @@ import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { serviceRules } from "../../components/plan/monitoring/service-rules.ts";
 import { sizing, sizingText } from "../../components/plan/monitoring/sizing.ts";
 import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
+import { stackUrls } from "../../components/plan/urls.ts";
 import { podHosts } from "../../components/plan/workload/spread.ts";
 import { backupRuns } from "../../components/plan/platform/volume-backup.ts";
 import type { StackContext } from "../context.ts";
@@ -45,6 +46,7 @@ function makePrometheus(context: StackContext, platform: Platform): void {
         ? alertmanagerTargets(alertmanager.replicas, config.namespaces.monitoring)
         : [],
       hosts: podHosts(config.controlPlane),
+      externalUrl: stackUrls(config)["prometheus"],
       priorityClassName: partPriorityClass(config.platform),
       rules: rulesOf(config, jobs),
       storageClassName: platform.storageClassName,

@@ -1,9 +1,9 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { editedDev, kubeconfig, kubectl, list, pods, root, setPath, succeed } from "./quorum.ts";
+import { editedDev, kubeconfig, kubectl, list, pods, quorum, root, setPath, succeed } from "./quorum.ts";
 
 /** The lines of a preview that name a change. */
 const changes = (output: string) => output.split("\n").filter((line) => /^\s*[~+-] /.test(line));
@@ -31,6 +31,33 @@ describe("a changed configuration", () => {
     expect(changes(stdout)).toEqual([expect.stringMatching(/Deployment apps\/metricsdemo\s+spec\.replicas: 2 → 3/)]);
     expect(await pods()).toHaveLength(2);
     expect(await catalog()).toEqual(before);
+  });
+
+  test("rules and dashboards that cannot be are refused by name, all at once, and nothing is applied", async () => {
+    const folder = mkdtempSync(join(root, ".quorum", "test-files-"));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return relative(root, join(folder, name));
+    };
+    try {
+      const rule = { alert: "Shop", expr: "rate(up)", labels: { severity: "warning" } };
+      const rules = file("shop.yaml", stringify({ groups: [{ name: "shop", rules: [rule] }] }));
+      const dashboard = file("twin.json", JSON.stringify({ uid: "Dm0tD0Qik", title: "Twin", panels: [] }));
+      const edited = editedDev("refused", (config) => {
+        setPath(config, ["quorum:monitoring", "prometheus", "rules"], [rules]);
+        setPath(config, ["quorum:monitoring", "grafana", "dashboards"], [dashboard]);
+        setPath(config, ["quorum:monitoring", "prometheus", "retentionDays"], 3650);
+        setPath(config, ["quorum:monitoring", "alertmanager", "receivers"], { mail: { webhook: {} } });
+      });
+      const inForce = async () => JSON.stringify(await list("configmaps", "monitoring"));
+      const before = await inForce();
+      const { code, stderr } = await quorum(["up", "--config-file", edited]);
+      expect(code).not.toBe(0);
+      for (const name of ["shop.yaml", "Dm0tD0Qik", "retentionDays", "receivers.mail"]) expect(stderr).toContain(name);
+      expect(await inForce()).toBe(before);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("an edit of the app's code previews without a build or a push", async () => {

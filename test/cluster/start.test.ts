@@ -10,6 +10,17 @@ describe("npm start", () => {
     expect(started.stdout).toMatch(/localhost:5000\/quorum\/app:dev@sha256:[0-9a-f]{64}/);
   });
 
+  test("every part with an address answers there, or is left out and listed", async () => {
+    const { stdout } = readStart().started;
+    const urls = [...stdout.matchAll(/^urls\.(\S+)\s+(\S+)$/gm)].map(([, name = "", url = ""]) => ({ name, url }));
+    const skipped = [...stdout.matchAll(/^skipped\.\d+\.name\s+(\S+)$/gm)].map(([, name]) => name);
+    const answering: string[] = [];
+    for (const { name, url } of urls) if ((await fetch(url)).ok) answering.push(name);
+    const reached = ["app", "prometheus", "alertmanager", "grafana", "zipkin", "headlamp"];
+    expect([...answering, ...skipped]).toEqual(expect.arrayContaining(reached));
+    expect(answering).toHaveLength(urls.length);
+  });
+
   test("has turned a bare host into a real node that is ready", async () => {
     const [node] = JSON.parse(await kubectl(["get", "nodes", "--output", "json"])).items;
     expect(node.metadata.name).toBe("local-1");
