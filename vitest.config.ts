@@ -2,7 +2,20 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The stories on the real cluster, in the order that a user would live them: the last ones take the cluster away. */
-const stories = ["start", "app", "prometheus", "jobs", "security", "change", "engine", "faults", "down"];
+const stories = [
+  "start",
+  "app",
+  "prometheus",
+  "jobs",
+  "logs",
+  "queries",
+  "node-exporter",
+  "security",
+  "change",
+  "engine",
+  "faults",
+  "down",
+];
 
 class StoryOrder extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -23,7 +23,10 @@ describe.each(["dev", "prod"] as const)("the render of %s", (stack) => {
   // change of the running stack's.
   const [plain, own] = [mkdtempSync(join(tmpdir(), "render-")), mkdtempSync(join(tmpdir(), "render-own-"))];
   const namespaces = Object.fromEntries(
-    ["apps", "monitoring", "agents", "ingress", "registry", "ui"].map((role) => [role, `render-${stack}-${role}-${run}`]),
+    ["apps", "monitoring", "agents", "ingress", "registry", "ui"].map((role) => [
+      role,
+      `render-${stack}-${role}-${run}`,
+    ]),
   );
   const isOwn = (name: string | undefined) => name !== undefined && Object.values(namespaces).includes(name);
   let objects: readonly KubeObject[];

@@ -100,5 +100,5 @@ test("of a pair one is killed: its Service answers from the other, which has no 
   // It was not let write anything down, so its log of the last minutes is what it has.
   const again = timesOf(await askReplica<Scrapes>(killed, scrapesOf(killed)));
   expect(again.slice(0, before.length)).toEqual(before);
-  expect(longestGap(again)).toBeGreaterThan(intervalSeconds);
+  expect(again.length).toBeGreaterThan(before.length);
 }, 120_000);

@@ -2,21 +2,21 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { shippedRules } from "../../../components/monitoring/alert-rules.ts";
-import { shippedDashboards } from "../../../components/monitoring/dashboards.ts";
-import { ruleGroups } from "../../../components/plan/monitoring/rule-files.ts";
-import { parseConfig } from "../../../config/parse.ts";
-import { workspace } from "../../../engine/load-stack.ts";
-import { readUnavailable } from "../../../engine/unavailable.ts";
-import { eventSeries, writtenParts } from "../../monitoring/absent-parts.ts";
-import { LokiApi, spansOf } from "../../monitoring/loki-api.ts";
-import { filledIn, type Panel, readDashboards, stepSeconds } from "../../monitoring/panels.ts";
-import { Proof, rulesOn, type Sources } from "../../monitoring/proof.ts";
-import { PrometheusApi } from "../../monitoring/prometheus-api.ts";
-import { ScratchPrometheus } from "../../monitoring/scratch-prometheus.ts";
-import { namesIn, readSeries, seriesIn, withPodsOfToday } from "../../monitoring/series-files.ts";
-import { stackSections } from "../../stacks.ts";
-import { appUrl, eventually, prometheusUrl } from "../quorum.ts";
+import { shippedRules } from "../../components/monitoring/alert-rules.ts";
+import { shippedDashboards } from "../../components/monitoring/dashboards.ts";
+import { ruleGroups } from "../../components/plan/monitoring/rule-files.ts";
+import { parseConfig } from "../../config/parse.ts";
+import { workspace } from "../../engine/load-stack.ts";
+import { readUnavailable } from "../../engine/unavailable.ts";
+import { eventSeries, writtenParts } from "../monitoring/absent-parts.ts";
+import { LokiApi, spansOf } from "../monitoring/loki-api.ts";
+import { filledIn, type Panel, readDashboards, stepSeconds } from "../monitoring/panels.ts";
+import { Proof, rulesOn, type Sources } from "../monitoring/proof.ts";
+import { PrometheusApi } from "../monitoring/prometheus-api.ts";
+import { ScratchPrometheus } from "../monitoring/scratch-prometheus.ts";
+import { namesIn, readSeries, seriesIn, withPodsOfToday } from "../monitoring/series-files.ts";
+import { stackSections } from "../stacks.ts";
+import { appUrl, eventually, prometheusUrl } from "./quorum.ts";
 
 /** Stack dev as it is brought up on this machine: without what it has no image for. */
 const sections = stackSections("dev");
@@ -70,7 +70,7 @@ afterAll(async () => {
 
 describe("what is written of parts that are not here", () => {
   it("says where it is from, and is of a part on the list", () => {
-    const files = readdirSync(join(import.meta.dirname, "../../monitoring/series"));
+    const files = readdirSync(join(import.meta.dirname, "../monitoring/series"));
     const listed = [...writtenParts.map(({ name }) => name), eventSeries];
     expect(files.sort()).toEqual(listed.map((name) => `${name}.prom`).sort());
     for (const name of listed) expect(readSeries(name), name).toMatch(/^# \w.{30}/);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { list, only, query } from "../quorum.ts";
+import { list, only, query } from "./quorum.ts";
 
 const selector = "app=node-exporter";
 const job = '{job="node-exporter"}';

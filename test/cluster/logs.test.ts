@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { countLogs, searchLogs } from "../loki.ts";
-import { eventually, kubectl } from "../quorum.ts";
+import { countLogs, searchLogs } from "./loki.ts";
+import { eventually, kubectl } from "./quorum.ts";
 
 const namespace = "logs-story";
 const id = randomBytes(4).toString("hex");
