@@ -5,7 +5,7 @@ import { recordPhases } from "../phases.ts";
 import { pause } from "../process.ts";
 import { writeUnavailable } from "../unavailable.ts";
 import { outputLines, say } from "./common.ts";
-import { bringUp } from "./up.ts";
+import { bringObjectsUp, bringUp } from "./up.ts";
 
 /** `npm start`: the local cluster with stack dev on it, or with --context the stack on an own cluster; ready when it ends. */
 export async function start(argv: string[]): Promise<number> {
@@ -22,7 +22,7 @@ export async function start(argv: string[]): Promise<number> {
     const { unavailable } = await ensureLocal(localNeeds(config, options.stack), say);
     writeUnavailable(workspace, options.stack, unavailable);
   }
-  const outputs = await bringUp(options, say);
+  const outputs = await (local ? bringObjectsUp : bringUp)(options, say);
   if (local) {
     const { startLoadBalancer } = await import("../../local/cluster.ts");
     const addresses = Object.values(controlPlane.hosts).map(({ address }) => address);

@@ -13,9 +13,16 @@ export async function up(argv: string[]): Promise<number> {
   return 0;
 }
 
-/** Brings a stack up with whichever engine is to be used; answers its outputs. */
-export async function bringUp(options: Options, log: Log): Promise<Readonly<Record<string, unknown>>> {
+type Outputs = Readonly<Record<string, unknown>>;
+
+/** Brings a stack up, and the images that it needs before it; answers its outputs. */
+export async function bringUp(options: Options, log: Log): Promise<Outputs> {
   await provideImages(options, log);
+  return bringObjectsUp(options, log);
+}
+
+/** The same where the images are there, with whichever engine is to be used. */
+export async function bringObjectsUp(options: Options, log: Log): Promise<Outputs> {
   const choice = announceEngine(options, log);
   if (choice.engine === "cli") {
     return (await openCli(choice, options, log)).up();
