@@ -13,6 +13,7 @@ import { monitoringProblems } from "../components/plan/monitoring/monitoring-che
 import { monitoringSecrets } from "../components/plan/monitoring/made-secrets.ts";
 import { prometheusProblems } from "../components/plan/monitoring/prometheus-checks.ts";
 import { presentParts, type PresentParts } from "../components/plan/monitoring/parts.ts";
+import { exposedParts } from "../components/plan/monitoring/sign-in.ts";
 import { jobProblems } from "../components/plan/jobs/job-checks.ts";
 import { namespaceProblems, platformProblems } from "../components/plan/platform/platform-checks.ts";
 import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts";
@@ -436,10 +437,11 @@ function otherExposures({ monitoring, ingress, registry, ui, local }: Exposing):
 
 function monitoringExposures(monitoring: PresentParts<Monitoring> | undefined): Record<string, Exposure | undefined> {
   if (monitoring === undefined) return {};
-  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
-  const parts = Object.entries({ prometheus, alertmanager, grafana, loki, zipkin });
   return Object.fromEntries(
-    parts.map(([name, { enabled, expose }]) => [`quorum:monitoring.${name}.expose`, enabled ? expose : undefined]),
+    exposedParts.map((name) => {
+      const { enabled, expose } = monitoring[name];
+      return [`quorum:monitoring.${name}.expose`, enabled ? expose : undefined];
+    }),
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from "../config/parse.ts";
+import { exposedParts } from "../components/plan/monitoring/sign-in.ts";
 import { requiredImages } from "../components/plan/images/images.ts";
 import type { LocalNeeds } from "./cluster.ts";
 
@@ -13,8 +14,7 @@ export function localNeeds(config: Config, stack: string): LocalNeeds {
       `quorum:controlPlane.local of stack ${stack} is not true, so it has no hosts on this machine; name a stack that has, such as --stack dev`,
     );
   }
-  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
-  const parts = [prometheus, alertmanager, grafana, loki, zipkin, ui.headlamp].filter(({ enabled }) => enabled);
+  const parts = [...exposedParts.map((name) => monitoring[name]), ui.headlamp].filter(({ enabled }) => enabled);
   const exposed = [...Object.values(services), ...parts].map(({ expose }) => expose?.port);
   return {
     hosts: Object.entries(controlPlane.hosts).map(([name, { address }]) => ({ name, address })),

@@ -8,7 +8,7 @@ const ending = /\.ya?ml$/;
 const key = "quorum:monitoring.prometheus.rules";
 /** How the names of files begin that are made from the configuration. */
 const made = "configured-";
-let shipped: { readonly files: readonly RuleText[]; readonly problems: readonly Problem[] } | undefined;
+let shipped: CheckedRules | undefined;
 
 /**
  * The rule files of data/rules and those of the user, by name without an ending, as they are.
@@ -17,24 +17,33 @@ let shipped: { readonly files: readonly RuleText[]; readonly problems: readonly 
  * @throws InputError naming everything that is wrong with any of them
  */
 export function alertRules(own: readonly string[] = []): Record<string, string> {
-  refuse("the rules of this stack", ruleProblems(own));
-  const files = [...shippedRules().files, ...readOwn(own).files];
+  const { files, problems } = checkedRules(own);
+  refuse("the rules of this stack", problems);
   return Object.fromEntries(files.map(({ file, text }) => [nameOf(file), text]));
 }
 
 /** What is wrong with the rule files of a stack, each for itself and together. */
-export function ruleProblems(own: readonly string[] = [], hasPrometheus = true): Problem[] {
-  const { files, problems } = shippedRules();
-  if (own.length === 0) return [...problems];
-  if (!hasPrometheus) {
+export function ruleProblems(own: readonly string[] = [], hasPrometheus = true): readonly Problem[] {
+  if (own.length > 0 && !hasPrometheus) {
     return [{ key, text: "is a list, but this stack has no Prometheus to read the files; enable it, or remove them" }];
   }
+  return checkedRules(own).problems;
+}
+
+interface CheckedRules {
+  readonly files: readonly RuleText[];
+  readonly problems: readonly Problem[];
+}
+
+function checkedRules(own: readonly string[]): CheckedRules {
+  if (own.length === 0) return shippedRules();
   const read = readOwn(own);
-  return [...read.problems, ...ruleFileProblems([...files, ...read.files])];
+  const files = [...shippedRules().files, ...read.files];
+  return { files, problems: [...read.problems, ...ruleFileProblems(files)] };
 }
 
 /** Read and checked once: they do not change while a program runs, and are the same for every stack. */
-export function shippedRules(): { readonly files: readonly RuleText[]; readonly problems: readonly Problem[] } {
+export function shippedRules(): CheckedRules {
   if (!shipped) {
     const names = projectFiles(`${folder}/*`).filter((name) => ending.test(name));
     const files = names.map((name) => read(name, true));

@@ -1,11 +1,13 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { alertmanager, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
+import { alertmanager, alertmanagerPeers, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { alertmanagerFiles, retentionHours } from "../plan/monitoring/alertmanager-config.ts";
 import { clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
 import { webConfigFile } from "../plan/monitoring/tls.ts";
+import { softSpread } from "../platform/soft-spread.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { AlertmanagerArgs } from "./alertmanager.ts";
+import { goMemoryLimit } from "./go-memory-limit.ts";
 import { probeScheme, tlsVolume } from "./tls-files.ts";
 
 /** User `nobody` of the official image. */
@@ -13,14 +15,15 @@ const userId = 65_534;
 const statePath = "/alertmanager";
 /** How long Prometheus takes to tell a server that has just started of all that fires: its rules.alert.resend-delay. */
 const resendSeconds = 60;
-/** Service that gives each member a name. */
-export const peersName = "alertmanager-peers";
 
 /** Alone it needs no cluster; in one, each member is told of all by their names, which stay when their addresses change. */
 function clusterFlags({ replicas: members = 1, tls }: AlertmanagerArgs): string[] {
   if (members === 1) return ["--cluster.listen-address="];
   const port = monitoringPorts.alertmanagerCluster;
-  const peers = Array.from({ length: members }, (_, index) => `${alertmanager.app}-${index}.${peersName}:${port}`);
+  const peers = Array.from(
+    { length: members },
+    (_, index) => `${alertmanager.app}-${index}.${alertmanagerPeers}:${port}`,
+  );
   return [
     `--cluster.listen-address=0.0.0.0:${port}`,
     `--cluster.advertise-address=$(POD_IP):${port}`,
@@ -66,12 +69,7 @@ export function alertmanagerPod(
     securityContext: restrictedPod(userId),
     // Time to end what is being sent, and to write down that it was.
     terminationGracePeriodSeconds: 60,
-    topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
-      maxSkew: 1,
-      topologyKey,
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: { app: alertmanager.app } },
-    })),
+    topologySpreadConstraints: softSpread({ app: alertmanager.app }),
     containers: [
       {
         name: "alertmanager",
@@ -81,8 +79,7 @@ export function alertmanagerPod(
         env: [
           { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
           { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
-          // Garbage is collected before the limit is met; a tenth is for what Go's runtime does not count.
-          { name: "GOMEMLIMIT", value: `${Math.floor(0.9 * memoryMiB)}MiB` },
+          goMemoryLimit(memoryMiB),
         ],
         ports: [
           { name: "web", containerPort: monitoringPorts.alertmanager, protocol: "TCP" },

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { alertmanager, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
+import { alertmanager, alertmanagerPeers, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import {
   alertmanagerConfig,
   alertmanagerFiles,
@@ -16,7 +16,7 @@ import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { podBudget } from "../platform/pod-budget.ts";
 import { shownHash } from "../platform/shown-hash.ts";
-import { alertmanagerPod, peersName } from "./alertmanager-pod.ts";
+import { alertmanagerPod } from "./alertmanager-pod.ts";
 import { publicService } from "./public-service.ts";
 
 type Text = pulumi.Input<string>;
@@ -163,7 +163,12 @@ function makePeers(
     `${name}-peers`,
     {
       // Its pods come after it.
-      metadata: { name: peersName, namespace, labels: selector, annotations: { "pulumi.com/skipAwait": "true" } },
+      metadata: {
+        name: alertmanagerPeers,
+        namespace,
+        labels: selector,
+        annotations: { "pulumi.com/skipAwait": "true" },
+      },
       spec: {
         clusterIP: "None",
         publishNotReadyAddresses: true,

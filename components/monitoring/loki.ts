@@ -7,6 +7,7 @@ import type { PartTls } from "../plan/monitoring/tls.ts";
 import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { goMemoryLimit } from "./go-memory-limit.ts";
 import { publicService } from "./public-service.ts";
 import { probeScheme, tlsVolume } from "./tls-files.ts";
 
@@ -37,8 +38,6 @@ const selector = { app: name };
 /** User of the official image. */
 const userId = 10_001;
 const configFolder = "/etc/loki";
-/** Part of the memory at which Go tidies up more often. */
-const heapShare = 0.9;
 /** Seconds that the replay of a long write-ahead log may take. */
 const startupSeconds = 600;
 const startupPeriodSeconds = 2;
@@ -122,7 +121,7 @@ function podSpec(
         image: args.image,
         imagePullPolicy: "IfNotPresent",
         args: [`-config.file=${configFolder}/config.yaml`],
-        env: [{ name: "GOMEMLIMIT", value: `${Math.floor(memoryMiB * heapShare)}MiB` }],
+        env: [goMemoryLimit(memoryMiB)],
         ports: [{ name: "http", containerPort: monitoringPorts.loki, protocol: "TCP" }],
         startupProbe: {
           ...get("/ready"),

@@ -4,6 +4,7 @@ import { nodePorts, nodeExporter } from "../plan/connections/monitoring-parts.ts
 import { nodeExporterFlags, rootMount } from "../plan/monitoring/node-exporter.ts";
 import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
+import { goMemoryLimit } from "./go-memory-limit.ts";
 import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
 
 export interface NodeExporterArgs {
@@ -91,7 +92,7 @@ function podSpec(
         ],
         env: [
           { name: "NODE_ADDRESS", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } },
-          { name: "GOMEMLIMIT", value: `${Math.floor(memoryMiB * 0.9)}MiB` },
+          goMemoryLimit(memoryMiB),
         ],
         ports: [
           {

@@ -6,6 +6,7 @@ import { contentHash } from "../plan/hash.ts";
 import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
 import { gatewayConfig } from "../plan/monitoring/gateway-config.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
+import { softSpread } from "../platform/soft-spread.ts";
 import { podBudget } from "../platform/pod-budget.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { tlsVolume } from "./tls-files.ts";
@@ -129,12 +130,7 @@ function podSpec(
     securityContext: restrictedPod(),
     // Time to deliver what waits.
     terminationGracePeriodSeconds: 30,
-    topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
-      maxSkew: 1,
-      topologyKey,
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: selector },
-    })),
+    topologySpreadConstraints: softSpread(selector),
     containers: [
       {
         name,

@@ -1,3 +1,5 @@
+import { type ExposedPart, exposedParts } from "./monitoring/sign-in.ts";
+import { isServer, serves } from "./monitoring/tls.ts";
 import type { IngressPorts } from "./workload/ingress.ts";
 import type { Exposure } from "./workload/services.ts";
 
@@ -9,7 +11,7 @@ export interface UrlSettings {
       { readonly role: string; readonly expose?: Exposure | undefined; readonly ingress?: IngressUrl | undefined }
     >
   >;
-  readonly monitoring: Readonly<Record<"prometheus" | "alertmanager" | "grafana" | "loki" | "zipkin", ReachedPart>> & {
+  readonly monitoring: Readonly<Record<ExposedPart, ReachedPart>> & {
     readonly tls?: object | undefined;
   };
   readonly ingress: { readonly controller: "traefik" | "existing"; readonly expose: IngressPorts };
@@ -50,28 +52,20 @@ export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: U
     })
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const app = exposed.find(([, role]) => role === "web")?.[0];
-  const { prometheus, alertmanager, grafana, loki, zipkin } = monitoring;
-  const parts: Record<string, ReachedPart> = {
-    prometheus,
-    alertmanager,
-    grafana,
-    loki,
-    zipkin,
-    headlamp: ui.headlamp,
-  };
+  const parts: readonly (readonly [string, ReachedPart])[] = [
+    ...exposedParts.map((name) => [name, monitoring[name]] as const),
+    ["headlamp", ui.headlamp],
+  ];
   return Object.fromEntries([
     ...exposed.map(([name, , url]) => [name === app ? "app" : name, url]),
-    ...Object.entries(parts).flatMap(([name, { enabled, ...part }]) => {
+    ...parts.flatMap(([name, { enabled, ...part }]) => {
       if (!enabled) return [];
       if (part.ingress !== undefined) return [[name, ingressUrl(part.ingress, ingress)]];
-      const secure = monitoring.tls !== undefined && secured.has(name);
+      const secure = isServer(name) && serves(name, monitoring);
       return part.expose === undefined ? [] : [[name, urlOf(part.expose, fallback, secure)]];
     }),
   ]) as Record<string, string>;
 }
-
-/** Parts that serve with a certificate where the monitoring has them. */
-const secured: ReadonlySet<string> = new Set(["prometheus", "alertmanager", "grafana", "loki"]);
 
 /** An existing controller's ports are not known: the usual ones are. */
 function ingressUrl({ hostname, path = "/", tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {

@@ -1,6 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { controllerAdminPort, type IngressPorts } from "../plan/workload/ingress.ts";
+import { softSpread } from "./soft-spread.ts";
 import { restrictedContainer, restrictedPod } from "./restricted.ts";
 
 export interface IngressControllerArgs {
@@ -64,12 +65,7 @@ export function traefikPod(
         sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: String(lowest) }],
       }),
     },
-    topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
-      maxSkew: 1,
-      topologyKey,
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: selector },
-    })),
+    topologySpreadConstraints: softSpread(selector),
     containers: [
       {
         name: "traefik",

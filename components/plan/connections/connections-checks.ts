@@ -4,10 +4,9 @@ import {
   type ConnectionSettings,
   exposedTo,
   type JobConnections,
-  type OutboundSettings,
   type ServiceConnections,
 } from "./connections.ts";
-import type { Party } from "./parties.ts";
+import type { OutboundSettings, Party } from "./parties.ts";
 import { platformParts } from "./platform-parts.ts";
 import { didYouMean, type Problem } from "../problems.ts";
 

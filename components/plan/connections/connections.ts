@@ -4,6 +4,8 @@ import {
   type Endpoint,
   type Graph,
   job,
+  outboundOf,
+  type OutboundSettings,
   type Party,
   type Place,
   sameParty,
@@ -13,13 +15,6 @@ import {
 import type { BackedUpService } from "../platform/volume-backup.ts";
 import { alertmanager, gateway, monitoringPorts, prometheus } from "./monitoring-parts.ts";
 import { controllerOf, platformParts, type PlatformSettings } from "./platform-parts.ts";
-
-/** Something outside the cluster that is called. */
-export interface OutboundSettings {
-  readonly subnet: string;
-  readonly port: number;
-  readonly protocol: "TCP" | "UDP";
-}
 
 /** What a service says of whom it talks to. */
 export interface ServiceConnections extends BackedUpService {
@@ -115,7 +110,11 @@ function connectionsOfService(name: string, one: ServiceConnections, settings: C
   if ((one.traces ?? true) && settings.monitoring.collector.gateway.enabled)
     from.push(...otlpPorts.map((port) => tcp(own, gateway, port, `${key}.traces`)));
   from.push(...alertsTo(name, own, one.port, settings));
-  return [...from, ...callsOf(own, one.calls, `${key}.calls`, settings), ...outboundOf(own, one.outbound, key)];
+  return [
+    ...from,
+    ...callsOf(own, one.calls, `${key}.calls`, settings),
+    ...outboundOf(own, one.outbound, `${key}.outbound`),
+  ];
 }
 
 /** What Alertmanager sends to a service of the stack. */
@@ -141,7 +140,7 @@ function connectionsOfJob(name: string, one: JobConnections, settings: Connectio
   return [
     ...callsOf(own, first, `${key}.call`, settings),
     ...callsOf(own, others, `${key}.calls`, settings),
-    ...outboundOf(own, one.outbound, key),
+    ...outboundOf(own, one.outbound, `${key}.outbound`),
   ];
 }
 
@@ -151,16 +150,6 @@ function callsOf(own: Party, names: readonly string[], why: string, { services }
     if (callee === undefined) throw new Error(`${why} names the service ${name}, which there is not`);
     return tcp(own, service(name), callee.port, why);
   });
-}
-
-function outboundOf(own: Party, outbound: readonly OutboundSettings[], key: string): Connection[] {
-  return outbound.map(({ subnet, port, protocol }) => ({
-    from: own,
-    to: { kind: "subnet", subnet },
-    port,
-    protocol,
-    why: `${key}.outbound`,
-  }));
 }
 
 function byPlaceAndApp(a: Party, b: Party): number {

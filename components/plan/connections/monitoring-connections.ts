@@ -1,7 +1,9 @@
 import { callsApiServer } from "./api-server.ts";
 import type { ClusterNetwork } from "./cluster-network.ts";
+import { exposedParts, partsBehindSignIn } from "../monitoring/sign-in.ts";
 import {
   alertmanager,
+  coreDnsMetricsPort,
   eventCollector,
   gateway,
   grafana,
@@ -12,28 +14,28 @@ import {
   nodeExporter,
   nodePorts,
   prometheus,
-  type ProxiedPart,
+  scrapedParts,
   signInProxy,
   zipkin,
 } from "./monitoring-parts.ts";
-import { type Connection, type Endpoint, type Graph, nobody, type Party, tcp } from "./parties.ts";
-
-const coreDnsMetricsPort = 9153;
-
-interface Outbound {
-  readonly subnet: string;
-  readonly port: number;
-  readonly protocol: "TCP" | "UDP";
-}
-
-interface Reached {
-  readonly enabled: boolean;
-  readonly expose?: object | undefined;
-  readonly ingress?: object | undefined;
-}
+import {
+  type Connection,
+  type Endpoint,
+  type Graph,
+  nobody,
+  outboundOf,
+  type OutboundSettings,
+  type Party,
+  tcp,
+} from "./parties.ts";
 
 interface Present {
   readonly enabled: boolean;
+}
+
+interface Reached extends Present {
+  readonly expose?: object | undefined;
+  readonly ingress?: object | undefined;
 }
 
 /** What of the monitoring decides who talks to whom in it. */
@@ -42,14 +44,14 @@ export interface MonitoringConnections {
   readonly alertmanager: Reached & {
     readonly receivers: Readonly<Record<string, ReceiverCalls>>;
     readonly deadMansSwitch?: { readonly url?: unknown; readonly call?: string | undefined } | undefined;
-    readonly outbound?: readonly Outbound[] | undefined;
+    readonly outbound?: readonly OutboundSettings[] | undefined;
   };
   readonly grafana: Reached;
   readonly kubeStateMetrics: Present;
   readonly nodeExporter: Present;
   readonly loki: Reached;
   readonly zipkin: Reached & {
-    readonly elasticsearch?: { readonly url: string; readonly outbound?: Outbound | undefined } | undefined;
+    readonly elasticsearch?: { readonly url: string; readonly outbound?: OutboundSettings | undefined } | undefined;
   };
   readonly collector: { readonly agent: Present; readonly gateway: Present };
   readonly signIn?: SignInCalls | undefined;
@@ -67,7 +69,7 @@ interface SignInCalls {
   readonly issuerUrl: string;
   readonly tokenUrl?: string | undefined;
   readonly apiUrl?: string | undefined;
-  readonly outbound?: Outbound | undefined;
+  readonly outbound?: OutboundSettings | undefined;
 }
 
 /** What of a stack decides who talks to whom in its monitoring. */
@@ -129,24 +131,10 @@ function prometheusGraph(
           ...Object.values(nodePorts).map((port) => tcp(prometheus, nodes, port, why)),
           tcp(prometheus, { kind: "dns" }, coreDnsMetricsPort, why),
         ];
-  const own: readonly [boolean, Party, readonly number[]][] = [
-    [true, prometheus, [monitoringPorts.prometheus]],
-    [monitoring.alertmanager.enabled, alertmanager, [monitoringPorts.alertmanager]],
-    [monitoring.grafana.enabled, grafana, [monitoringPorts.grafana]],
-    [
-      monitoring.kubeStateMetrics.enabled,
-      kubeStateMetrics,
-      [monitoringPorts.kubeStateMetrics, monitoringPorts.kubeStateMetricsOwn],
-    ],
-    [monitoring.loki.enabled, loki, [monitoringPorts.loki]],
-    [monitoring.collector.gateway.enabled, gateway, [monitoringPorts.collectorMetrics]],
-    [monitoring.collector.agent.enabled, logAgent, [monitoringPorts.collectorMetrics]],
-    [monitoring.collector.agent.enabled, eventCollector, [monitoringPorts.collectorMetrics]],
-    [monitoring.zipkin.enabled, zipkin, [monitoringPorts.zipkin]],
-  ];
-  const scraped = own.flatMap(([there, party, ports]) =>
-    there ? ports.map((port) => tcp(prometheus, party, port, why)) : [],
-  );
+  // node-exporter has the host's network: it is reached as the nodes are.
+  const scraped = scrapedParts(monitoring)
+    .filter(({ party }) => party !== nodeExporter)
+    .map(({ party, port }) => tcp(prometheus, party, port, why));
   return { parties: [prometheus], connections: [...callsApiServer(prometheus, network, why), ...cluster, ...scraped] };
 }
 
@@ -169,7 +157,7 @@ function alertmanagerGraph({ alertmanager: settings }: MonitoringConnections): G
 /** Where receivers outside of the stack are is not known, only at which ports. */
 export function receiverPorts(
   settings: Pick<MonitoringConnections["alertmanager"], "receivers" | "deadMansSwitch">,
-): Outbound[] {
+): OutboundSettings[] {
   const urls = [
     settings.deadMansSwitch?.url,
     ...Object.values(settings.receivers).flatMap(({ webhook, slack, pagerduty }) => [
@@ -252,35 +240,27 @@ function zipkinGraph({ zipkin: settings }: MonitoringConnections): Graph {
 
 /** How people reach the parts that have pages or an API for them. */
 function peopleGraph(monitoring: MonitoringConnections, controller: Endpoint): Graph {
-  const parts: readonly [Reached, Party, number, ProxiedPart | undefined, string][] = [
-    [monitoring.prometheus, prometheus, monitoringPorts.prometheus, "prometheus", "prometheus"],
-    [monitoring.alertmanager, alertmanager, monitoringPorts.alertmanager, "alertmanager", "alertmanager"],
-    [monitoring.grafana, grafana, monitoringPorts.grafana, undefined, "grafana"],
-    [monitoring.loki, loki, monitoringPorts.loki, undefined, "loki"],
-    [monitoring.zipkin, zipkin, monitoringPorts.zipkin, "zipkin", "zipkin"],
-  ];
-  const parties: Party[] = [];
+  const parties = { prometheus, alertmanager, grafana, loki, zipkin };
+  const proxied: readonly string[] = partsBehindSignIn(monitoring);
+  const proxies: Party[] = [];
   const connections: Connection[] = [];
-  for (const [{ enabled, expose, ingress }, party, port, proxied, name] of parts) {
+  for (const name of exposedParts) {
+    const [party, port, { enabled, expose, ingress }] = [parties[name], monitoringPorts[name], monitoring[name]];
     if (!enabled) continue;
     if (expose !== undefined) connections.push(tcp(outside, party, port, `${key}.${name}.expose`));
     if (ingress === undefined) continue;
     const why = `${key}.${name}.ingress`;
-    if (proxied === undefined || monitoring.signIn === undefined) {
+    if (!proxied.includes(name)) {
       connections.push(tcp(controller, party, port, why));
       continue;
     }
-    const proxy = signInProxy(proxied);
-    parties.push(proxy);
+    const proxy = signInProxy(name);
+    proxies.push(proxy);
     connections.push(
       tcp(controller, proxy, monitoringPorts.signInProxy, why),
       tcp(proxy, party, port, why),
       ...signInCalls(proxy, monitoring),
     );
   }
-  return { parties, connections };
-}
-
-function outboundOf(from: Party, outbound: readonly Outbound[], why: string): Connection[] {
-  return outbound.map(({ subnet, port, protocol }) => ({ from, to: { kind: "subnet", subnet }, port, protocol, why }));
+  return { parties: proxies, connections };
 }

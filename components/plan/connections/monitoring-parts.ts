@@ -31,6 +31,9 @@ export const nodePorts = {
   nodeExporter: monitoringPorts.nodeExporter,
 } as const;
 
+/** Where CoreDNS gives its series. */
+export const coreDnsMetricsPort = 9153;
+
 export const prometheus = part("monitoring", "prometheus-server", "prometheus");
 export const alertmanager = part("monitoring", "alertmanager");
 export const grafana = part("monitoring", "grafana");
@@ -38,6 +41,8 @@ export const kubeStateMetrics = part("monitoring", "kube-state-metrics");
 export const loki = part("monitoring", "loki");
 export const gateway = part("monitoring", "otel-gateway");
 export const zipkin = part("monitoring", "zipkin");
+/** Headless Service that gives each member of Alertmanager a name. */
+export const alertmanagerPeers = "alertmanager-peers";
 /** Reads the cluster's events, once for all nodes. */
 export const eventCollector = part("monitoring", "otel-events");
 /** Reads logs on every node; node-exporter, beside it, has the host's network, of which no policy knows. */
@@ -49,6 +54,51 @@ export const proxiedParts = ["prometheus", "alertmanager", "zipkin"] as const;
 export type ProxiedPart = (typeof proxiedParts)[number];
 
 /** The sign-in proxy of a part. */
-export function signInProxy(name: ProxiedPart): Party {
+export function signInProxy(name: string): Party {
   return part("monitoring", `${name}-sign-in`);
+}
+
+interface Present {
+  readonly enabled: boolean;
+}
+
+/** What of the monitoring decides which of its own parts are scraped. */
+export interface ScrapedNeeds {
+  readonly alertmanager: Present;
+  readonly grafana: Present;
+  readonly kubeStateMetrics: Present;
+  readonly nodeExporter: Present;
+  readonly loki: Present;
+  readonly zipkin: Present;
+  readonly collector: { readonly agent: Present; readonly gateway: Present };
+}
+
+/** kube-state-metrics on itself. */
+export const stateSelfJob = "kube-state-metrics-self";
+
+/** A port of the monitoring's own that Prometheus scrapes, and the name of its job. */
+export interface ScrapedPart {
+  readonly job: string;
+  readonly party: Party;
+  readonly port: number;
+}
+
+/** The parts of a monitoring that its Prometheus scrapes, itself among them. */
+export function scrapedParts(monitoring: ScrapedNeeds): ScrapedPart[] {
+  const { collector } = monitoring;
+  const ports = monitoringPorts;
+  const parts: readonly [Present, Party, number, string?][] = [
+    [{ enabled: true }, prometheus, ports.prometheus, "prometheus"],
+    [monitoring.alertmanager, alertmanager, ports.alertmanager],
+    [monitoring.grafana, grafana, ports.grafana],
+    [monitoring.loki, loki, ports.loki],
+    [collector.gateway, gateway, ports.collectorMetrics],
+    [monitoring.zipkin, zipkin, ports.zipkin],
+    [monitoring.kubeStateMetrics, kubeStateMetrics, ports.kubeStateMetrics],
+    [monitoring.kubeStateMetrics, kubeStateMetrics, ports.kubeStateMetricsOwn, stateSelfJob],
+    [collector.agent, logAgent, ports.collectorMetrics],
+    [collector.agent, eventCollector, ports.collectorMetrics],
+    [monitoring.nodeExporter, nodeExporter, ports.nodeExporter],
+  ];
+  return parts.flatMap(([{ enabled }, party, port, job = party.app]) => (enabled ? [{ job, party, port }] : []));
 }

@@ -69,6 +69,17 @@ export function tcp(from: Endpoint, to: Endpoint, port: number, why: string): Co
   return { from, to, port, protocol: "TCP", why };
 }
 
+/** Something outside the cluster that is called. */
+export interface OutboundSettings {
+  readonly subnet: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP";
+}
+
+export function outboundOf(from: Party, outbound: readonly OutboundSettings[], why: string): Connection[] {
+  return outbound.map(({ subnet, port, protocol }) => ({ from, to: { kind: "subnet", subnet }, port, protocol, why }));
+}
+
 export function isParty(endpoint: Endpoint): endpoint is Party {
   return endpoint.kind === "service" || endpoint.kind === "job" || endpoint.kind === "part";
 }

@@ -5,7 +5,7 @@ import { headlampPort } from "../platform/cluster-ui.ts";
 import { callsApiServer } from "./api-server.ts";
 import { type MonitoringNeeds, monitoringPart } from "./monitoring-connections.ts";
 import { prometheus } from "./monitoring-parts.ts";
-import { type Endpoint, type Graph, nobody, part, tcp } from "./parties.ts";
+import { type Endpoint, type Graph, nobody, outboundOf, type OutboundSettings, part, tcp } from "./parties.ts";
 import { harborMetricsPort, harborPorts, harborPublicPort } from "../platform/harbor.ts";
 import { registryName, registryPort, registryRestartName } from "../platform/registry.ts";
 import { type BackedUpService, volumeBackupName, volumeBackups } from "../platform/volume-backup.ts";
@@ -14,7 +14,7 @@ import { type BackedUpService, volumeBackupName, volumeBackups } from "../platfo
 export interface PlatformSettings extends MonitoringNeeds {
   readonly services: Readonly<Record<string, BackedUpService>>;
   readonly security?: { readonly generatedSecrets: Readonly<Record<string, GeneratedSecretSettings>> } | undefined;
-  readonly backup?: { readonly outbound: OutboundPlace } | undefined;
+  readonly backup?: { readonly outbound: OutboundSettings } | undefined;
   readonly registry?: { readonly kind: "distribution" | "harbor" } | undefined;
   readonly ingress: {
     readonly controller: "traefik" | "existing";
@@ -22,13 +22,6 @@ export interface PlatformSettings extends MonitoringNeeds {
     readonly expose?: IngressPorts | undefined;
   };
   readonly ui?: { readonly headlamp: { readonly enabled: boolean; readonly expose?: object | undefined } } | undefined;
-}
-
-/** Something outside the cluster that a part of the platform calls. */
-interface OutboundPlace {
-  readonly subnet: string;
-  readonly port: number;
-  readonly protocol: "TCP" | "UDP";
 }
 
 export const traefik = part("ingress", "traefik");
@@ -96,11 +89,9 @@ function backupPart({ backup, services }: PlatformSettings): Graph {
   if (backup === undefined) return nobody;
   const apps = new Set(volumeBackups(services).map(({ app }) => app));
   const parties = [...apps].map((app) => part("apps", app, volumeBackupName));
-  const { subnet, port, protocol } = backup.outbound;
-  const why = "quorum:backup.outbound";
   return {
     parties,
-    connections: parties.map((from) => ({ from, to: { kind: "subnet", subnet }, port, protocol, why })),
+    connections: parties.flatMap((from) => outboundOf(from, [backup.outbound], "quorum:backup.outbound")),
   };
 }
 

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { monitoringPorts } from "../connections/monitoring-parts.ts";
+import { alertmanager, alertmanagerPeers, monitoringPorts } from "../connections/monitoring-parts.ts";
 import type { ScrapeJob } from "./scrape-jobs.ts";
 import { tlsFiles } from "./tls.ts";
 
@@ -44,7 +44,7 @@ export function prometheusConfig(settings: PrometheusSettings): string {
         evaluation_interval: interval,
         sample_limit: settings.samplesPerTarget,
         ...limits,
-        external_labels: { ...mapValues(externalLabels, literal), replica: `\${${podNameVariable}}` },
+        external_labels: { ...literals(externalLabels), replica: `\${${podNameVariable}}` },
       },
       // By pattern, so that a further file is read as a changed one is: without a restart.
       rule_files: [`*${ruleFileEnding}`],
@@ -73,7 +73,7 @@ export function prometheusConfig(settings: PrometheusSettings): string {
 export function alertmanagerTargets(replicas: number, namespace: string): string[] {
   return Array.from(
     { length: replicas },
-    (_, index) => `alertmanager-${index}.alertmanager-peers.${namespace}.svc:${monitoringPorts.alertmanager}`,
+    (_, index) => `${alertmanager.app}-${index}.${alertmanagerPeers}.${namespace}.svc:${monitoringPorts.alertmanager}`,
   );
 }
 
@@ -114,13 +114,6 @@ export function retentionSize(storageGiB: number): string {
 }
 
 /** Prometheus puts variables of its environment into these labels. */
-function literal(text: string): string {
-  return text.replaceAll("$", "$$$$");
-}
-
-function mapValues(
-  record: Readonly<Record<string, string>>,
-  map: (value: string) => string,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+function literals(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, text.replaceAll("$", "$$$$")]));
 }

@@ -1,4 +1,12 @@
-import { monitoringPorts, nodePorts } from "../connections/monitoring-parts.ts";
+import {
+  coreDnsMetricsPort,
+  kubeStateMetrics,
+  nodePorts,
+  type ScrapedNeeds,
+  scrapedParts,
+  stateSelfJob,
+} from "../connections/monitoring-parts.ts";
+import { traefik } from "../connections/platform-parts.ts";
 import type { Place } from "../connections/parties.ts";
 import { controllerAdminPort } from "../workload/ingress.ts";
 import {
@@ -15,26 +23,15 @@ import {
 } from "./kept-series.ts";
 import { serverName, serves, type TlsServer, tlsFiles } from "./tls.ts";
 
-interface Present {
-  readonly enabled: boolean;
-}
-
 /** What of a stack decides what is scraped. */
 export interface ScrapeNeeds {
   readonly platform: "owned" | "shared";
   readonly namespaces: Readonly<Record<Place, string>>;
   readonly services: Readonly<Record<string, { readonly scrape: boolean; readonly type: string }>>;
   readonly ingress: { readonly controller: "traefik" | "existing" };
-  readonly monitoring: {
+  readonly monitoring: ScrapedNeeds & {
     readonly tls?: object | undefined;
-    readonly prometheus: object;
-    readonly alertmanager: Present;
-    readonly grafana: Present & { readonly ingress?: object | undefined };
-    readonly kubeStateMetrics: Present;
-    readonly nodeExporter: Present;
-    readonly loki: Present;
-    readonly zipkin: Present;
-    readonly collector: { readonly agent: Present; readonly gateway: Present };
+    readonly grafana: { readonly enabled: boolean; readonly ingress?: object | undefined };
     readonly metricsServer: { readonly kubeletInsecureTls: boolean };
   };
   readonly controlPlane:
@@ -84,7 +81,6 @@ const apiServerNamespace = "default";
 const account = "/var/run/secrets/kubernetes.io/serviceaccount";
 const token = { authorization: { credentials_file: `${account}/token` } };
 const clusterAuthority = { ca_file: `${account}/ca.crt` };
-const coreDnsPort = 9153;
 const nodeLabel = { source_labels: ["__meta_kubernetes_node_name"], target_label: "node" };
 
 /** Labels taken over from discovery, so that a series says where it comes from. */
@@ -115,7 +111,7 @@ export function scrapeJobs(needs: ScrapeNeeds): ScrapeJob[] {
  * have something else.
  */
 export function expectedJobs(jobs: readonly ScrapeJob[], needs: Pick<ScrapeNeeds, "controlPlane">): string[] {
-  const names = jobs.map(({ job_name }) => job_name).filter((name) => name !== selfJob);
+  const names = jobs.map(({ job_name }) => job_name).filter((name) => name !== stateSelfJob);
   return names.filter((name) => name !== "coredns" || needs.controlPlane.mode === "kubeadm").sort();
 }
 
@@ -127,44 +123,34 @@ export function scrapedTypes(
   return [...new Set(wanted.map((service) => service.type))].sort();
 }
 
-/** kube-state-metrics on itself: its series have the job of those on the cluster, and `endpoint` self. */
-const selfJob = "kube-state-metrics-self";
+/** Parts whose series are not at /metrics. */
+const paths: Readonly<Record<string, string>> = { zipkin: "/prometheus" };
+/** By whose certificate the targets of a job are checked, where they serve with one. */
+const servers: Readonly<Record<string, TlsServer>> = {
+  prometheus: "prometheus",
+  alertmanager: "alertmanager",
+  grafana: "grafana",
+  loki: "loki",
+  "kube-state-metrics": "kubeStateMetrics",
+  [stateSelfJob]: "kubeStateMetrics",
+  "node-exporter": "nodeExporter",
+};
 
 function partJobs(needs: ScrapeNeeds): ScrapeJob[] {
   const { monitoring, namespaces, ingress } = needs;
-  const { collector, kubeStateMetrics } = monitoring;
-  const ports = monitoringPorts;
-  const prometheusApp = "prometheus-server";
-  const parts: readonly [boolean, string, number, (object | undefined)?, string?][] = [
-    [true, "prometheus", ports.prometheus, secure("prometheus", needs), prometheusApp],
-    [monitoring.alertmanager.enabled, "alertmanager", ports.alertmanager, secure("alertmanager", needs)],
-    [monitoring.grafana.enabled, "grafana", ports.grafana, secure("grafana", needs)],
-    [monitoring.loki.enabled, "loki", ports.loki, secure("loki", needs)],
-    [collector.gateway.enabled, "otel-gateway", ports.collectorMetrics],
-    [monitoring.zipkin.enabled, "zipkin", ports.zipkin, { metrics_path: "/prometheus" }],
-  ];
-  const found = parts.flatMap(([there, name, port, more, app = name]) =>
-    there ? [{ ...podJob(name, namespaces.monitoring, { app }, port), ...more }] : [],
-  );
+  const own = scrapedParts(monitoring).map(({ job, party, port }) => {
+    const server = servers[job];
+    const path = paths[job];
+    return withoutTeller({
+      ...podJob(job, namespaces[party.place], { app: party.app }, port),
+      ...(server && secure(server, needs)),
+      ...(path !== undefined && { metrics_path: path }),
+    });
+  });
   return [
-    ...found,
-    ...(kubeStateMetrics.enabled ? stateJobs(needs) : []),
-    ...(collector.agent.enabled
-      ? [
-          podJob("otel-agent", namespaces.agents, { app: "otel-agent" }, ports.collectorMetrics),
-          podJob("otel-events", namespaces.monitoring, { app: "otel-events" }, ports.collectorMetrics),
-        ]
-      : []),
-    ...(monitoring.nodeExporter.enabled
-      ? [
-          {
-            ...podJob("node-exporter", namespaces.agents, { app: "node-exporter" }, nodePorts.nodeExporter),
-            ...secure("nodeExporter", needs),
-          },
-        ]
-      : []),
+    ...own,
     ...(ingress.controller === "traefik"
-      ? [podJob("traefik", namespaces.ingress, { app: "traefik" }, controllerAdminPort)]
+      ? [podJob(traefik.app, namespaces.ingress, { app: traefik.app }, controllerAdminPort)]
       : []),
   ];
 }
@@ -181,25 +167,22 @@ function secure(
   };
 }
 
-/** Labels of the pod that tells would be false on what it tells of other pods, and would begin each series anew with a new pod. */
-function stateJobs(needs: ScrapeNeeds): ScrapeJob[] {
-  const namespace = needs.namespaces.monitoring;
-  const tls = secure("kubeStateMetrics", needs);
-  const app = { app: "kube-state-metrics" };
-  const main = podJob("kube-state-metrics", namespace, app, monitoringPorts.kubeStateMetrics);
-  const self = podJob(selfJob, namespace, app, monitoringPorts.kubeStateMetricsOwn);
-  return [
-    { ...main, ...tls, honor_labels: true, relabel_configs: main.relabel_configs.filter(isAddress) },
-    {
-      ...self,
-      ...tls,
-      relabel_configs: [
-        ...self.relabel_configs,
-        { target_label: "job", replacement: "kube-state-metrics" },
-        { target_label: "endpoint", replacement: "self" },
-      ],
-    },
-  ];
+/**
+ * Of kube-state-metrics, labels of the pod that tells would be false on what it tells of other pods, and would begin each series
+ * anew with a new pod. What it tells of itself has the same job, and `endpoint` self.
+ */
+function withoutTeller(job: ScrapeJob): ScrapeJob {
+  if (job.job_name === kubeStateMetrics.app)
+    return { ...job, honor_labels: true, relabel_configs: job.relabel_configs.filter(isAddress) };
+  if (job.job_name !== stateSelfJob) return job;
+  return {
+    ...job,
+    relabel_configs: [
+      ...job.relabel_configs,
+      { target_label: "job", replacement: kubeStateMetrics.app },
+      { target_label: "endpoint", replacement: "self" },
+    ],
+  };
 }
 
 function isAddress({ target_label }: Relabelling): boolean {
@@ -331,11 +314,11 @@ function controlPlaneJobs(): ScrapeJob[] {
 
 /** DNS of another make has the same label; only CoreDNS declares this port. */
 function dnsJob(): ScrapeJob {
-  const job = podJob("coredns", systemNamespace, { "k8s-app": "kube-dns" }, coreDnsPort);
+  const job = podJob("coredns", systemNamespace, { "k8s-app": "kube-dns" }, coreDnsMetricsPort);
   const declared: Relabelling = {
     action: "keep",
     source_labels: ["__meta_kubernetes_pod_container_port_number"],
-    regex: String(coreDnsPort),
+    regex: String(coreDnsMetricsPort),
   };
   return { ...job, relabel_configs: [declared, ...job.relabel_configs] };
 }

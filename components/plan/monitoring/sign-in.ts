@@ -19,6 +19,10 @@ export interface SignInSettings {
 export const reachedParts = [...proxiedParts, "grafana"] as const;
 export type ReachedPart = (typeof reachedParts)[number];
 
+/** Parts that may have a port of their own for the outside: besides those, Loki's API. */
+export const exposedParts = ["prometheus", "alertmanager", "grafana", "loki", "zipkin"] as const;
+export type ExposedPart = (typeof exposedParts)[number];
+
 interface Reached {
   readonly enabled: boolean;
   readonly ingress?: object | undefined;

@@ -1,5 +1,6 @@
 import {
   alertmanager,
+  alertmanagerPeers,
   gateway,
   grafana,
   kubeStateMetrics,
@@ -164,7 +165,7 @@ function dnsNames(name: TlsServer, namespaces: TlsNeeds["namespaces"]): string[]
     `${service}.${namespace}`,
     `${service}.${namespace}.svc`,
     // Prometheus tells each member by its own name.
-    ...(name === "alertmanager" ? [`*.alertmanager-peers.${namespace}.svc`] : []),
+    ...(name === "alertmanager" ? [`*.${alertmanagerPeers}.${namespace}.svc`] : []),
     // By `kubectl port-forward`.
     "localhost",
   ];
@@ -175,6 +176,7 @@ function serverSecret(name: TlsServer): string {
   return `${servers[name].service}-server-tls`;
 }
 
-function isServer(name: TlsServer | TlsClient): name is TlsServer {
+/** Whether a name is that of a part that may serve with a certificate. */
+export function isServer(name: string): name is TlsServer {
   return name in servers;
 }
