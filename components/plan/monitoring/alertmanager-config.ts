@@ -47,7 +47,7 @@ export const alertmanagerFiles = {
   links: "links.tmpl",
 } as const;
 
-/** The alert that always fires (data/rules/alerting.yaml). */
+/** The alert that always fires (data/rules/watchdog.yaml). */
 export const watchdog = "Watchdog";
 // Receivers of the user's have names in lower case.
 const nobody = "Nobody";
