@@ -7,7 +7,7 @@ import { imageCatalog } from "../config/parse.ts";
 import { ensureDir, removeIfEmpty, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run, tryRun } from "./run.ts";
-import { serviceState, startService, stopService, type ServiceState } from "./service.ts";
+import { anyServiceRuns, serviceState, startService, stopService, type ServiceState } from "./service.ts";
 import { binaryPath, type PartName } from "./toolchain.ts";
 
 /** A bare host on this machine: its own network, mounts, name and cgroups; sshd, containerd and the Kubernetes binaries. */
@@ -49,16 +49,16 @@ async function bridgeOwner(): Promise<string | undefined> {
   return (JSON.parse(answer.stdout) as { ifalias?: string }[])[0]?.ifalias ?? "";
 }
 
-/** @throws when another checkout's hosts hold the bridge. */
+/** Takes over a bridge whose checkout is gone or runs nothing any more. @throws when another checkout's hosts hold it. */
 export async function refuseForeignBridge(): Promise<void> {
   const owner = await bridgeOwner();
   if (owner === undefined || owner === root) return;
-  if (owner !== "" && existsSync(join(owner, ".quorum"))) {
+  if (owner !== "" && anyServiceRuns(join(owner, ".quorum"))) {
     throw new Error(
       `the local hosts of this machine belong to another checkout, ${owner}; run \`npm run local -- reset\` there first`,
     );
   }
-  // The checkout that made it is gone, and with it whatever could have removed it.
+  // Whoever made it cannot be using it: what is left of its hosts is removed as hosts of their names start, or by its own reset.
   await run("ip", ["link", "delete", bridge]);
 }
 

@@ -39,24 +39,34 @@ interface ProcessRecord {
 const recordFile = (name: string) => join(ensureDir(join(stateDir, "services")), `${name}.json`);
 export const logFile = (name: string) => join(ensureDir(join(stateDir, "logs")), `${name}.log`);
 
-function readRecord(name: string): ProcessRecord | undefined {
-  if (!existsSync(recordFile(name))) return undefined;
+function readRecord(file: string): ProcessRecord | undefined {
+  if (!existsSync(file)) return undefined;
   try {
-    return JSON.parse(readFileSync(recordFile(name), "utf8")) as ProcessRecord;
+    return JSON.parse(readFileSync(file, "utf8")) as ProcessRecord;
   } catch {
     return undefined;
   }
 }
 
+function livingPid(file: string): number | undefined {
+  const record = readRecord(file);
+  return record !== undefined && processBeginning(record.pid) === record.began ? record.pid : undefined;
+}
+
 /** The id of the service's process while it runs. */
 export function servicePid(name: string): number | undefined {
-  const record = readRecord(name);
-  return record !== undefined && processBeginning(record.pid) === record.began ? record.pid : undefined;
+  return livingPid(recordFile(name));
+}
+
+/** Whether any process lives that the local run of this state folder started: another checkout's, perhaps. */
+export function anyServiceRuns(folder: string): boolean {
+  const services = join(folder, "services");
+  return existsSync(services) && readdirSync(services).some((file) => livingPid(join(services, file)) !== undefined);
 }
 
 export function serviceState(name: string): ServiceState {
   if (servicePid(name) !== undefined) return "running";
-  return readRecord(name) === undefined ? "stopped" : "died";
+  return readRecord(recordFile(name)) === undefined ? "stopped" : "died";
 }
 
 /** Whether it is this service's process that listens on a TCP port of IPv4 loopback. */
@@ -96,7 +106,7 @@ export function logTail(name: string, count = 12): string {
 export async function startService(service: Service): Promise<boolean> {
   const commandLine = JSON.stringify([service.command, ...service.args]);
   let pid = servicePid(service.name);
-  const started = pid === undefined || readRecord(service.name)?.commandLine !== commandLine;
+  const started = pid === undefined || readRecord(recordFile(service.name))?.commandLine !== commandLine;
   if (started) {
     if (pid !== undefined) await stopService(service.name);
     const log = openSync(logFile(service.name), "a");

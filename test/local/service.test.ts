@@ -1,8 +1,12 @@
-import { rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stateDir } from "../../local/paths.ts";
 import { processLives } from "../../engine/lock.ts";
 import { afterEach, describe, expect, test } from "vitest";
 import {
+  anyServiceRuns,
   logFile,
   logTail,
   serviceListens,
@@ -36,6 +40,17 @@ describe("a service of the local run", () => {
     await stopService(name);
     expect(serviceState(name)).toBe("stopped");
     expect(processLives(pid ?? 0)).toBe(false);
+  });
+
+  test("lives for another checkout until its process has ended, whatever its record says", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "quorum-services-"));
+    expect(anyServiceRuns(folder)).toBe(false);
+    await startService(shell("exec sleep 60"));
+    cpSync(join(stateDir, "services", `${name}.json`), join(folder, "services", "host-a.json"));
+    expect(anyServiceRuns(folder)).toBe(true);
+    await stopService(name);
+    expect(anyServiceRuns(folder)).toBe(false);
+    rmSync(folder, { recursive: true });
   });
 
   test("is started anew when its command changed", async () => {
