@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { msgd, svca, svcb } from "./chain.ts";
 import type { Settings } from "./settings.ts";
 import { web } from "./web.ts";
 
@@ -6,6 +7,6 @@ import { web } from "./web.ts";
 export type Role = (app: FastifyInstance, settings: Settings) => void;
 
 /** One image serves every role: ROLE chooses. */
-export const roles = { web } satisfies Record<string, Role>;
+export const roles = { web, svca, svcb, msgd } satisfies Record<string, Role>;
 
 export type RoleName = keyof typeof roles;

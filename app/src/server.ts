@@ -1,6 +1,7 @@
 import Fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { destination } from "pino";
+import { injectFaults } from "./faults.ts";
 import { indexPage } from "./index-page.ts";
 import type { Entry } from "./index-page.ts";
 import { isApiCall, measure } from "./metrics.ts";
@@ -75,7 +76,8 @@ export function createServer(settings: Settings, lifecycle: Lifecycle, tracing?:
     if (method === "GET" && config?.summary !== undefined) entries.push({ url, summary: config.summary });
   });
   measure(app, settings.appName);
-  app.get("/", { config: { action: "index" } }, (_request, reply) =>
+  injectFaults(app, settings);
+  app.get("/", { config: { action: "index", control: true } }, (_request, reply) =>
     reply.type("text/html; charset=utf-8").send(indexPage(settings.appName, entries)),
   );
   app.get("/health", { config: { summary: "readiness" } }, (_request, reply) =>

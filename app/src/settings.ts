@@ -11,7 +11,7 @@ export interface Settings {
   readonly appName: string;
   /** HOST: IP address to listen on; `::` serves IPv4 and IPv6. @default "0.0.0.0" */
   readonly host: string;
-  /** PORT: 0 to 65535; 0 lets the system choose one. @default 8080 */
+  /** PORT: 0 to 65535; 0 lets the system choose one. @default 8080, and 9997 for msgd */
   readonly port: number;
   /** LOG_LEVEL. @default "info" */
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -21,6 +21,18 @@ export interface Settings {
   readonly shutdownTimeoutSeconds: number;
   /** DEADLOCK_SECONDS: 0 to 86400; how long a deadlocked liveness check takes. @default 123 */
   readonly deadlockSeconds: number;
+  /** FAIL_PERCENT: 0 to 100; the share of calls that are answered 500. @default 0 */
+  readonly failPercent: number;
+  /** DELAY_MILLIS: 0 to 60000; how much later calls are answered. @default 0 */
+  readonly delayMillis: number;
+  /** VERSION: what this copy of the service calls itself in its answers. @default "v0.1" */
+  readonly version: string;
+  /** NOTIFY_URL: where svca has customers told. @default "http://svcb" */
+  readonly notifyUrl: string;
+  /** SEND_URL: where svcb has messages sent. @default "http://msgd:9997" */
+  readonly sendUrl: string;
+  /** CALL_TIMEOUT_MILLIS: 1 to 60000; how long a call of another service may take. @default 10000 */
+  readonly callTimeoutMillis: number;
   /** OTEL_EXPORTER_OTLP_ENDPOINT: URL of an OpenTelemetry Collector that takes traces over HTTP. @default none: nothing is traced */
   readonly tracesEndpoint: string | undefined;
 }
@@ -54,14 +66,18 @@ export function readSettings(env: NodeJS.ProcessEnv, args: readonly string[]): S
     return Number(text(name, String(fallback), allowed, (value) => pattern.test(value) && Number(value) <= maximum));
   }
 
-  function url(name: string): string | undefined {
+  function url(name: string, without: string): string | undefined {
     const value = env[name];
     // OpenTelemetry takes an empty variable for one that is not set.
     if (value === undefined || value === "") return undefined;
     if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
-      report(name, value, "it must be an http or https URL", "correct it, or unset it for no traces");
+      report(name, value, "it must be an http or https URL", `correct it, or unset it for ${without}`);
     }
     return value;
+  }
+
+  function urlOr(name: string, fallback: string): string {
+    return url(name, fallback) ?? fallback;
   }
 
   function role(): RoleName {
@@ -85,12 +101,18 @@ export function readSettings(env: NodeJS.ProcessEnv, args: readonly string[]): S
       (value) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value),
     ),
     host: text("HOST", "0.0.0.0", "an IP address", (value) => isIP(value) !== 0),
-    port: number("PORT", 8080, 65535, "a whole number"),
+    port: number("PORT", chosenRole === "msgd" ? 9997 : 8080, 65535, "a whole number"),
     logLevel: text("LOG_LEVEL", "info", `one of ${LOG_LEVELS.join(", ")}`, isLogLevel) as Settings["logLevel"],
     shutdownDelaySeconds: number("SHUTDOWN_DELAY_SECONDS", 5, 600, "a number"),
     shutdownTimeoutSeconds: number("SHUTDOWN_TIMEOUT_SECONDS", 20, 600, "a number"),
     deadlockSeconds: number("DEADLOCK_SECONDS", 123, 86_400, "a number"),
-    tracesEndpoint: url("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    failPercent: number("FAIL_PERCENT", 0, 100, "a number"),
+    delayMillis: number("DELAY_MILLIS", 0, 60_000, "a whole number"),
+    version: text("VERSION", "v0.1", "1 to 63 of a-z, A-Z, 0-9, ., _ and -", (value) => /^[\w.-]{1,63}$/.test(value)),
+    notifyUrl: urlOr("NOTIFY_URL", "http://svcb"),
+    sendUrl: urlOr("SEND_URL", "http://msgd:9997"),
+    callTimeoutMillis: number("CALL_TIMEOUT_MILLIS", 10_000, 60_000, "a whole number"),
+    tracesEndpoint: url("OTEL_EXPORTER_OTLP_ENDPOINT", "no traces"),
   };
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return settings;

@@ -30,7 +30,7 @@ export function web(app: FastifyInstance, settings: Settings): void {
     async ({ query }) => `Burnt ${String(await burn(query.milliseconds))} rounds`,
   );
 
-  app.get("/api/job/kill/me", job("killMe", "kill me: the process crashes"), (_request, reply) => {
+  app.get("/api/job/kill/me", control("killMe", "kill me: the process crashes"), (_request, reply) => {
     // The answer goes out before the crash: a caller that saw its connection die would try again, and a proxy that
     // does so by itself would kill one replica after the other.
     reply.raw.once("close", () => {
@@ -39,7 +39,7 @@ export function web(app: FastifyInstance, settings: Settings): void {
     return reply.header("connection", "close").send("Killed");
   });
 
-  app.get("/api/job/alive/check", job("aliveCheck", "alive: the liveness check"), async () => {
+  app.get("/api/job/alive/check", control("aliveCheck", "alive: the liveness check"), async () => {
     if (!deadlocked) return "Alive";
     await new Promise((resolve) => setTimeout(resolve, settings.deadlockSeconds * 1000));
     return "Deadlocked!!!";
@@ -47,7 +47,7 @@ export function web(app: FastifyInstance, settings: Settings): void {
 
   app.get(
     "/api/job/alive/deadlock",
-    job("aliveDeadlock", `deadlock me: the liveness check takes ${String(settings.deadlockSeconds)} s from now on`),
+    control("aliveDeadlock", `deadlock me: the liveness check takes ${String(settings.deadlockSeconds)} s from now on`),
     (request, reply) => {
       deadlocked = true;
       request.log.warn({ deadlockSeconds: settings.deadlockSeconds }, "deadlocked");
@@ -59,4 +59,9 @@ export function web(app: FastifyInstance, settings: Settings): void {
 /** A HEAD request asks about an address and must not do its work, so these routes answer GET only. */
 function job(action: string, summary: string): RouteShorthandOptions {
   return { exposeHeadRoute: false, config: { action, summary } };
+}
+
+/** What looks at or steers the process itself: no fault that is set may touch it. */
+function control(action: string, summary: string): RouteShorthandOptions {
+  return { exposeHeadRoute: false, config: { action, summary, control: true } };
 }

@@ -39,7 +39,7 @@ describe("start", () => {
     expect(await service.exited).toEqual({ code: 1, signal: null });
     expect(service.log).toEqual([]);
     expect(service.stderr).toBe(
-      'ROLE is "wbe", but it must be one of web; correct it, or leave it out for web\n' +
+      'ROLE is "wbe", but it must be one of web, svca, svcb, msgd; correct it, or leave it out for web\n' +
         'PORT is "http", but it must be a whole number from 0 to 65535; correct it, or unset it for 8080\n',
     );
   });

@@ -22,6 +22,12 @@ describe("readSettings", () => {
       shutdownDelaySeconds: 5,
       shutdownTimeoutSeconds: 20,
       deadlockSeconds: 123,
+      failPercent: 0,
+      delayMillis: 0,
+      version: "v0.1",
+      notifyUrl: "http://svcb",
+      sendUrl: "http://msgd:9997",
+      callTimeoutMillis: 10_000,
       tracesEndpoint: undefined,
     });
   });
@@ -36,6 +42,12 @@ describe("readSettings", () => {
       SHUTDOWN_DELAY_SECONDS: "0",
       SHUTDOWN_TIMEOUT_SECONDS: "7.5",
       DEADLOCK_SECONDS: "0.25",
+      FAIL_PERCENT: "12.5",
+      DELAY_MILLIS: "60000",
+      VERSION: "v0.2",
+      NOTIFY_URL: "http://svcb.apps:81",
+      SEND_URL: "https://msgd.example.com",
+      CALL_TIMEOUT_MILLIS: "250",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://otel-gateway.monitoring.svc:4318",
     };
     expect(readSettings(env, [])).toEqual({
@@ -47,8 +59,19 @@ describe("readSettings", () => {
       shutdownDelaySeconds: 0,
       shutdownTimeoutSeconds: 7.5,
       deadlockSeconds: 0.25,
+      failPercent: 12.5,
+      delayMillis: 60_000,
+      version: "v0.2",
+      notifyUrl: "http://svcb.apps:81",
+      sendUrl: "https://msgd.example.com",
+      callTimeoutMillis: 250,
       tracesEndpoint: "http://otel-gateway.monitoring.svc:4318",
     });
+  });
+
+  it("has msgd listen where the others call it", () => {
+    expect(readSettings({ ROLE: "msgd" }, []).port).toBe(9997);
+    expect(readSettings({ ROLE: "msgd", PORT: "80" }, []).port).toBe(80);
   });
 
   it("takes the role from the command line before ROLE", () => {
@@ -73,8 +96,14 @@ describe("readSettings", () => {
       { HOST: "example.com" },
       'HOST is "example.com", but it must be an IP address; correct it, or unset it for 0.0.0.0',
     ],
-    [{ ROLE: "wbe" }, 'ROLE is "wbe", but it must be one of web; correct it, or leave it out for web'],
-    [{ ROLE: "toString" }, 'ROLE is "toString", but it must be one of web; correct it, or leave it out for web'],
+    [
+      { ROLE: "wbe" },
+      'ROLE is "wbe", but it must be one of web, svca, svcb, msgd; correct it, or leave it out for web',
+    ],
+    [
+      { ROLE: "toString" },
+      'ROLE is "toString", but it must be one of web, svca, svcb, msgd; correct it, or leave it out for web',
+    ],
     [
       { APP_NAME: "<b>" },
       'APP_NAME is "<b>", but it must be a DNS label: 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends; correct it, or unset it for web',
@@ -96,6 +125,38 @@ describe("readSettings", () => {
       'DEADLOCK_SECONDS is "86401", but it must be a number from 0 to 86400; correct it, or unset it for 123',
     ],
     [
+      { FAIL_PERCENT: "101" },
+      'FAIL_PERCENT is "101", but it must be a number from 0 to 100; correct it, or unset it for 0',
+    ],
+    [
+      { FAIL_PERCENT: "10%" },
+      'FAIL_PERCENT is "10%", but it must be a number from 0 to 100; correct it, or unset it for 0',
+    ],
+    [
+      { DELAY_MILLIS: "0.5" },
+      'DELAY_MILLIS is "0.5", but it must be a whole number from 0 to 60000; correct it, or unset it for 0',
+    ],
+    [
+      { DELAY_MILLIS: "60001" },
+      'DELAY_MILLIS is "60001", but it must be a whole number from 0 to 60000; correct it, or unset it for 0',
+    ],
+    [
+      { VERSION: "v 0.2" },
+      'VERSION is "v 0.2", but it must be 1 to 63 of a-z, A-Z, 0-9, ., _ and -; correct it, or unset it for v0.1',
+    ],
+    [
+      { NOTIFY_URL: "svcb:80" },
+      'NOTIFY_URL is "svcb:80", but it must be an http or https URL; correct it, or unset it for http://svcb',
+    ],
+    [
+      { SEND_URL: "msgd" },
+      'SEND_URL is "msgd", but it must be an http or https URL; correct it, or unset it for http://msgd:9997',
+    ],
+    [
+      { CALL_TIMEOUT_MILLIS: "1m" },
+      'CALL_TIMEOUT_MILLIS is "1m", but it must be a whole number from 0 to 60000; correct it, or unset it for 10000',
+    ],
+    [
       { OTEL_EXPORTER_OTLP_ENDPOINT: "otel-gateway:4318" },
       'OTEL_EXPORTER_OTLP_ENDPOINT is "otel-gateway:4318", but it must be an http or https URL; correct it, or unset it for no traces',
     ],
@@ -106,7 +167,7 @@ describe("readSettings", () => {
   it("refuses an unknown role and further words on the command line", () => {
     expect(problems({}, ["wbe", "now"])).toEqual([
       'the command line is "wbe now", but one argument at most is taken: the role; remove the others',
-      'the role on the command line is "wbe", but it must be one of web; correct it, or leave it out for web',
+      'the role on the command line is "wbe", but it must be one of web, svca, svcb, msgd; correct it, or leave it out for web',
     ]);
   });
 
