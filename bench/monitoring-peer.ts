@@ -19,7 +19,7 @@ export async function peerObjects(cluster: Cluster): Promise<object> {
     await cluster.kubectl(["get", "configmap", "prometheus-config", "--namespace", namespace, "-o", "json"]),
   ) as { data: Record<string, string> };
   const { global, scrape_configs } = parse(data["prometheus.yml"] ?? "") as {
-    global: object;
+    global: { scrape_interval: string };
     scrape_configs: Record<string, unknown>[];
   };
   const bare = scrape_configs.map((job) =>
@@ -28,7 +28,9 @@ export async function peerObjects(cluster: Cluster): Promise<object> {
     ),
   );
   const self = { job_name: "self", static_configs: [{ targets: ["localhost:9090"] }] };
-  const config = stringify({ global: { ...global, external_labels: undefined }, scrape_configs: [...bare, self] });
+  // The interval alone: our bounds on what a target may bring would refuse those that bring all they have.
+  const { scrape_interval } = global;
+  const config = stringify({ global: { scrape_interval }, scrape_configs: [...bare, self] });
   const metadata = { name: peer, namespace };
   return {
     apiVersion: "v1",
@@ -41,6 +43,8 @@ export async function peerObjects(cluster: Cluster): Promise<object> {
         metadata,
         spec: {
           serviceAccountName: spec.serviceAccountName,
+          // By which targets are looked up; the account itself gives it to no pod that does not ask.
+          automountServiceAccountToken: true,
           securityContext: spec.securityContext,
           containers: [
             {

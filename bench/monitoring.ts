@@ -93,6 +93,7 @@ async function measureSizes(cluster: Cluster, log: (line: string) => void): Prom
     await cluster.kubectl(["apply", "--filename", "-"], await peerObjects(cluster));
     await cluster.kubectl(["wait", "--for=condition=Ready", `pod/${peer}`, "--namespace", namespace, "--timeout=120s"]);
     await sleep(settleSeconds * 1000);
+    await requireSameTargets(cluster);
     const [own, bare, parts] = await both();
     log(`${morePods} more pods`);
     await cluster.kubectl(["apply", "--filename", "-"], podObjects(await pauseImage(cluster)));
@@ -108,6 +109,17 @@ async function measureSizes(cluster: Cluster, log: (line: string) => void): Prom
   } finally {
     await cluster.kubectl(["delete", "pod,configmap", peer, "--namespace", namespace, "--ignore-not-found"]);
     await cluster.kubectl(["delete", "namespace", podsNamespace, "--ignore-not-found"]);
+  }
+}
+
+/** A peer that reaches less than ours would look small for that alone. */
+async function requireSameTargets(cluster: Cluster): Promise<void> {
+  const query = `count(up{job!="self"} == 1)`;
+  const [own, bare] = await Promise.all([cluster.number(query), cluster.number(query, peer)]);
+  if (own !== bare) {
+    throw new Error(
+      `the bare Prometheus reaches ${bare} targets and ours ${own}, so they cannot be compared; see up == 0 of both`,
+    );
   }
 }
 

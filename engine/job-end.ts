@@ -7,14 +7,15 @@ export interface JobEnd {
   readonly succeeded: boolean;
   /** Of its last pod; undefined where it had none. */
   readonly exitCode: number | undefined;
-  readonly log: string;
+  /** What its last pod wrote; of a Job that failed without a word, what Kubernetes says of it. */
+  readonly lines: readonly string[];
 }
 
 export interface WaitOptions {
   readonly timeoutSeconds: number;
 }
 
-/** A Job's end and the log of its last pod. @throws when it does not end in time: it goes on then */
+/** A Job's end and what it said. @throws when it does not end in time: it goes on then */
 export async function waitForJob(kubectl: Kubectl, job: KubeObject, { timeoutSeconds }: WaitOptions): Promise<JobEnd> {
   const { name, namespace = "default" } = job.metadata;
   const ends = performance.now() + timeoutSeconds * 1000;
@@ -24,7 +25,11 @@ export async function waitForJob(kubectl: Kubectl, job: KubeObject, { timeoutSec
       throw new Error(`Job ${namespace}/${name} is gone: somebody took it away; run the command again`);
     const conditions = conditionsOf(present);
     const succeeded = conditions.includes("Complete");
-    if (succeeded || conditions.includes("Failed")) return { succeeded, ...(await lastPod(kubectl, namespace, name)) };
+    if (succeeded || conditions.includes("Failed")) {
+      const { exitCode, lines } = await lastPod(kubectl, namespace, name);
+      const wordless = !succeeded && lines.length === 0;
+      return { succeeded, exitCode, lines: wordless ? await whyFailed(kubectl, namespace, present) : lines };
+    }
     if (performance.now() > ends) {
       throw new Error(
         `Job ${namespace}/${name} has not ended after ${timeoutSeconds} s${await whyPending(kubectl, namespace, name)}; it goes on: run the command again to wait for it, with --timeout SECONDS for longer`,
@@ -46,12 +51,52 @@ async function lastPod(kubectl: Kubectl, namespace: string, job: string): Promis
   const pods = await getMany(kubectl, "pods", namespace, podsOf(job));
   const created = (pod: KubeObject) => String(pod.metadata["creationTimestamp"]);
   const last = pods.sort((a, b) => (created(a) < created(b) ? -1 : 1)).at(-1);
-  if (last === undefined) return { exitCode: undefined, log: "" };
+  if (last === undefined) return { exitCode: undefined, lines: [] };
   const { containerStatuses = [] } = last["status"] as {
     containerStatuses?: { state: { terminated?: { exitCode: number } } }[];
   };
-  const log = await kubectl.call(["logs", last.metadata.name, "-n", namespace]).catch(() => "");
-  return { exitCode: containerStatuses[0]?.state.terminated?.exitCode, log };
+  const log = (await kubectl.call(["logs", last.metadata.name, "-n", namespace]).catch(() => "")).trimEnd();
+  return { exitCode: containerStatuses[0]?.state.terminated?.exitCode, lines: log === "" ? [] : log.split("\n") };
+}
+
+/** Kubernetes' words on a Job that failed, and the last on its pods: those that it took away are still told of by their events. */
+async function whyFailed(kubectl: Kubectl, namespace: string, job: KubeObject): Promise<string[]> {
+  const { conditions = [] } = job["status"] as {
+    conditions?: { type: string; reason?: string; message?: string }[];
+  };
+  const failed = conditions.find(({ type }) => type === "Failed");
+  const ofPod = await lastWarning(kubectl, namespace, job.metadata.name);
+  return [
+    [failed?.reason, failed?.message].filter((part) => part !== undefined).join(": "),
+    ofPod ?? "its pods left no word; kubectl describe job says more",
+  ].filter((line) => line !== "");
+}
+
+interface PodEvent {
+  readonly involvedObject: { readonly name: string };
+  readonly reason?: string;
+  readonly message?: string;
+  readonly eventTime?: string | null;
+  readonly lastTimestamp?: string | null;
+  readonly series?: { readonly lastObservedTime?: string };
+  readonly metadata: { readonly creationTimestamp: string };
+}
+
+/** Longest part of a pod's name that is its Job's. */
+const podNamePrefix = 58;
+
+/** What the scheduler or a kubelet said last against a Job's pods. */
+async function lastWarning(kubectl: Kubectl, namespace: string, job: string): Promise<string | undefined> {
+  const selector = "--field-selector=type=Warning,involvedObject.kind=Pod";
+  const text = await kubectl.call(["get", "events", "-n", namespace, selector, "-o", "json"]).catch(() => "");
+  const { items } = (text === "" ? { items: [] } : JSON.parse(text)) as { items: PodEvent[] };
+  const seen = ({ lastTimestamp, series, eventTime, metadata }: PodEvent) =>
+    Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp);
+  const last = items
+    .filter(({ involvedObject }) => involvedObject.name.startsWith(`${job}-`.slice(0, podNamePrefix)))
+    .sort((a, b) => seen(a) - seen(b))
+    .at(-1);
+  return last && `pod ${last.involvedObject.name}: ${last.reason ?? "Warning"}: ${last.message ?? ""}`;
 }
 
 /** What keeps a Job's pod from starting, as the scheduler and the kubelet say it. */

@@ -180,9 +180,9 @@ async function restoreOne(
     await ensureClaim(run, each, claim, workload);
     await kubectl.call(["create", "-f", "-"], { input: JSON.stringify(job) });
   }
-  const { succeeded, exitCode, log } = await waitForJob(kubectl, job, options);
+  const { succeeded, exitCode, lines } = await waitForJob(kubectl, job, options);
   say(`${nameOf(each)}: ${succeeded ? "restored and verified" : "not restored"}`);
-  for (const line of log.trimEnd().split("\n")) say(`  ${line}`);
+  for (const line of lines) say(`  ${line}`);
   if (succeeded) return "restored";
   if (exitCode === untouchedExitCode) return "refused";
   say(

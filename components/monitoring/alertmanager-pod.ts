@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { alertmanager, alertmanagerPeers, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { alertmanagerFiles, retentionHours } from "../plan/monitoring/alertmanager-config.ts";
 import { clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { webConfigFile } from "../plan/monitoring/tls.ts";
 import { softSpread } from "../platform/soft-spread.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
@@ -17,7 +18,8 @@ const statePath = "/alertmanager";
 const resendSeconds = 60;
 
 /** Alone it needs no cluster; in one, each member is told of all by their names, which stay when their addresses change. */
-function clusterFlags({ replicas: members = 1, tls }: AlertmanagerArgs): string[] {
+function clusterFlags(args: AlertmanagerArgs): string[] {
+  const { replicas: members, tls } = { ...partDefaults.alertmanager, ...args };
   if (members === 1) return ["--cluster.listen-address="];
   const port = monitoringPorts.alertmanagerCluster;
   const peers = Array.from(
@@ -38,7 +40,7 @@ function flags(args: AlertmanagerArgs): string[] {
   return [
     `--config.file=${alertmanagerFiles.folder}/${alertmanagerFiles.config}`,
     `--storage.path=${statePath}`,
-    `--data.retention=${retentionHours({ repeatHours: args.repeatHours ?? 12 })}h`,
+    `--data.retention=${retentionHours({ ...partDefaults.alertmanager, ...args })}h`,
     `--web.listen-address=:${monitoringPorts.alertmanager}`,
     // Whatever address people see, the paths inside of the cluster stay as they are.
     "--web.route-prefix=/",
@@ -56,7 +58,7 @@ export function alertmanagerPod(
   account: pulumi.Output<string>,
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
-  const { cpuMillis = 20, memoryMiB = 64 } = args;
+  const { cpuMillis, memoryMiB } = { ...partDefaults.alertmanager, ...args };
   const memory = `${memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);

@@ -11,6 +11,7 @@ import {
   type Receiver,
 } from "../plan/monitoring/alertmanager-config.ts";
 import { clusterTlsConfig, clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { clientConfig, clientConfigFile, type PartTls, webConfig, webConfigFile } from "../plan/monitoring/tls.ts";
 import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
@@ -101,7 +102,7 @@ export class Alertmanager extends pulumi.ComponentResource {
     if (args.expose !== undefined)
       publicService(`${name}-public`, { metadata, expose: args.expose, port: "web" }, parent);
     const peers = makePeers(name, namespace, parent);
-    const { replicas = 1 } = args;
+    const { replicas, storageGiB } = { ...partDefaults.alertmanager, ...args };
     if (replicas > 1) podBudget(`${name}-budget`, metadata, parent);
     const configHash = shownHash(files, pulumi.interpolate`alertmanager/${namespace}`);
     this.statefulSet = new k8s.apps.v1.StatefulSet(
@@ -118,7 +119,7 @@ export class Alertmanager extends pulumi.ComponentResource {
             metadata: { labels: selector, annotations: { "quorum.dev/config-hash": configHash } },
             spec: alertmanagerPod(args, account.metadata.name, config.metadata.name),
           },
-          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 1, retain: args.retainVolumes }),
+          ...dataVolume({ ...args, labels: selector, storageGiB, retain: args.retainVolumes }),
         },
       },
       parent,
@@ -129,7 +130,7 @@ export class Alertmanager extends pulumi.ComponentResource {
 
 function configurationFiles(args: AlertmanagerArgs): pulumi.Output<Record<string, string>> {
   const messages = readFileSync(messagesFile, "utf8");
-  const { groupWaitSeconds = 30, groupIntervalSeconds = 300, repeatHours = 12 } = args;
+  const { groupWaitSeconds, groupIntervalSeconds, repeatHours } = { ...partDefaults.alertmanager, ...args };
   return pulumi
     .all([args.receivers, args.deadMansSwitch])
     .apply(([receivers, deadMansSwitch]): Record<string, string> => ({

@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { eventCollector } from "../plan/connections/monitoring-parts.ts";
 import { contentHash } from "../plan/hash.ts";
 import { eventsConfig } from "../plan/monitoring/log-agent.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
-import { collectorContainer, defaultMemoryMiB, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
+import { collectorContainer, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
 import { tlsVolume } from "./tls-files.ts";
 
 const name = eventCollector.app;
@@ -21,7 +22,7 @@ export class EventCollector extends pulumi.ComponentResource {
 
   constructor(resourceName: string, args: LogCollectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:EventCollector", resourceName, {}, opts);
-    const { namespace, lokiNamespace, redact = [], memoryMiB = defaultMemoryMiB } = args;
+    const { namespace, lokiNamespace, redact = [], memoryMiB } = { ...partDefaults.logCollector, ...args };
     const metadata = { name, namespace, labels: selector };
     const { account, binding } = readingAccount(resourceName, eventCollector, namespace, "events", { parent: this });
     const text = eventsConfig({ namespace: lokiNamespace, tls: args.tls !== undefined, memoryMiB, redact });

@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { kubeStateMetrics, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { watchRules, watchedResources } from "../plan/monitoring/kube-state-metrics.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
@@ -100,8 +101,8 @@ function podSpec(
   account: pulumi.Output<string>,
   web: pulumi.Output<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
-  const { cpuMillis = 20 } = args;
-  const memory = `${args.memoryMiB ?? 128}Mi`;
+  const { cpuMillis, memoryMiB } = { ...partDefaults.kubeStateMetrics, ...args };
+  const memory = `${memoryMiB}Mi`;
   const get = (path: string, port: string) => ({
     httpGet: { path, port, ...probeScheme(args.tls) },
     timeoutSeconds: 3,

@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { logAgent } from "../plan/connections/monitoring-parts.ts";
 import { contentHash } from "../plan/hash.ts";
 import { agentConfig, agentState, hostLogs } from "../plan/monitoring/log-agent.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { restrictedContainer } from "../platform/restricted.ts";
-import { collectorContainer, defaultMemoryMiB, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
+import { collectorContainer, type LogCollectorArgs, readingAccount } from "./log-collector.ts";
 import { tlsVolume } from "./tls-files.ts";
 
 const name = logAgent.app;
@@ -28,7 +29,7 @@ export class LogAgent extends pulumi.ComponentResource {
 
   constructor(resourceName: string, args: LogCollectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:LogAgent", resourceName, {}, opts);
-    const { namespace, lokiNamespace, redact = [], memoryMiB = defaultMemoryMiB } = args;
+    const { namespace, lokiNamespace, redact = [], memoryMiB } = { ...partDefaults.logCollector, ...args };
     const metadata = { name, namespace, labels: selector };
     const { account, binding } = readingAccount(resourceName, logAgent, namespace, "pods", { parent: this });
     const text = agentConfig({ namespace: lokiNamespace, tls: args.tls !== undefined, memoryMiB, redact });

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import type { Party } from "../plan/connections/parties.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
 import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
 import { tlsVolume } from "./tls-files.ts";
@@ -24,8 +25,6 @@ export interface LogCollectorArgs {
   /** By what it speaks TLS with the other parts. @default plain HTTP */
   readonly tls?: PartTls | undefined;
 }
-
-export const defaultMemoryMiB = 160;
 
 /** The account of a collector, and what it may read in the whole cluster. */
 export function readingAccount(
@@ -64,10 +63,11 @@ export function readingAccount(
 /** The container of a collector whose configuration is the volume `config`. */
 export function collectorContainer(
   name: string,
-  { image, cpuMillis = 50, memoryMiB = defaultMemoryMiB, tls }: LogCollectorArgs,
+  args: LogCollectorArgs,
   securityContext: k8s.types.input.core.v1.SecurityContext,
   mounts: readonly k8s.types.input.core.v1.VolumeMount[] = [],
 ): k8s.types.input.core.v1.Container {
+  const { image, cpuMillis, memoryMiB, tls } = { ...partDefaults.logCollector, ...args };
   const memory = `${memoryMiB}Mi`;
   const probe = { httpGet: { path: "/", port: "health" }, timeoutSeconds: 3 };
   return {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { loki, monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { contentHash } from "../plan/hash.ts";
 import { lokiConfig, lokiData } from "../plan/monitoring/loki.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
 import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
@@ -50,7 +51,7 @@ export class Loki extends pulumi.ComponentResource {
 
   constructor(resourceName: string, args: LokiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:Loki", resourceName, {}, opts);
-    const { namespace, retentionDays = 14, memoryMiB = 512 } = args;
+    const { namespace, retentionDays, storageGiB, memoryMiB } = withDefaults(args);
     const parent = { parent: this };
     const metadata = { name, namespace, labels: selector };
     const account = new k8s.core.v1.ServiceAccount(
@@ -84,9 +85,9 @@ export class Loki extends pulumi.ComponentResource {
           template: {
             // It reads its configuration once: another one is another pod.
             metadata: { labels: selector, annotations: { "quorum.dev/config-hash": contentHash({ text }) } },
-            spec: podSpec(args, memoryMiB, account.metadata.name, config.metadata.name),
+            spec: podSpec(args, account.metadata.name, config.metadata.name),
           },
-          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 10, retain: args.retainVolume }),
+          ...dataVolume({ ...args, labels: selector, storageGiB, retain: args.retainVolume }),
         },
       },
       parent,
@@ -97,14 +98,17 @@ export class Loki extends pulumi.ComponentResource {
   }
 }
 
+function withDefaults(args: LokiArgs) {
+  return { ...partDefaults.loki, ...args };
+}
+
 function podSpec(
   args: LokiArgs,
-  memoryMiB: number,
   account: pulumi.Output<string>,
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
+  const { cpuMillis, memoryMiB } = withDefaults(args);
   const memory = `${memoryMiB}Mi`;
-  const cpuMillis = args.cpuMillis ?? 100;
   const get = (path: string) => ({ httpGet: { path, port: "http", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);
   return {

@@ -1,7 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { nodePorts, nodeExporter } from "../plan/connections/monitoring-parts.ts";
-import { nodeExporterFlags, rootMount } from "../plan/monitoring/node-exporter.ts";
+import { figuresFolder, figuresMount, nodeExporterFlags, rootMount } from "../plan/monitoring/node-exporter.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { goMemoryLimit } from "./go-memory-limit.ts";
@@ -65,7 +66,7 @@ function podSpec(
   account: pulumi.Output<string>,
   web: pulumi.Output<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
-  const { cpuMillis = 20, memoryMiB = 64 } = args;
+  const { cpuMillis, memoryMiB } = { ...partDefaults.nodeExporter, ...args };
   const tls = webVolume(args.tls, web);
   return {
     serviceAccountName: account,
@@ -121,10 +122,16 @@ function podSpec(
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "root", mountPath: rootMount, mountPropagation: "HostToContainer", readOnly: true },
+          { name: "figures", mountPath: figuresMount, readOnly: true },
           ...tls.mounts,
         ],
       },
     ],
-    volumes: [{ name: "root", hostPath: { path: "/", type: "Directory" } }, ...tls.volumes],
+    volumes: [
+      { name: "root", hostPath: { path: "/", type: "Directory" } },
+      // A mount of its own, because it makes the folder where nothing has written into it yet.
+      { name: "figures", hostPath: { path: figuresFolder, type: "DirectoryOrCreate" } },
+      ...tls.volumes,
+    ],
   };
 }

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import {
   podNameVariable,
   prometheusConfig,
@@ -7,7 +8,8 @@ import {
   retentionSize,
   ruleFileEnding,
 } from "../plan/monitoring/prometheus.ts";
-import type { ScrapeJob } from "../plan/monitoring/scrape-jobs.ts";
+import type { ScrapeJob } from "../plan/monitoring/scrape-job.ts";
+import { meshCertificates } from "../plan/monitoring/mesh-jobs.ts";
 import { clientConfig, clientConfigFile, type PartTls, webConfig, webConfigFile } from "../plan/monitoring/tls.ts";
 import { planSpread, type PodHost } from "../plan/workload/spread.ts";
 import { dataVolume } from "../platform/data-volume.ts";
@@ -56,15 +58,22 @@ export interface PrometheusArgs {
   readonly lifecycle?: boolean;
   /** Thousandths of a core that are set aside. @default 100 */
   readonly cpuMillis?: number;
-  /** Memory that is set aside, and at which the server is killed. @default 512 */
+  /** Memory that is set aside, and at which the server is killed. @default 1024 (of five hosts and 100 pods of services) */
   readonly memoryMiB?: number;
   /** By what it speaks TLS with the other parts. @default plain HTTP */
   readonly tls?: PartTls | undefined;
+  /**
+   * Labels by which the pods get a proxy of the mesh beside them. It takes none of their traffic; it keeps a certificate of the mesh
+   * up to date, by which Prometheus scrapes what refuses plain text. @default none
+   */
+  readonly proxyLabels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** User `nobody` of the official image. */
 const userId = 65_534;
 const selector = { app: "prometheus-server" };
+/** Where the proxy writes its certificate, in its own container. */
+const proxyCertificates = "/etc/istio-output-certs";
 /** Seconds that the replay of a long write-ahead log may take. */
 const startupSeconds = 600;
 const startupPeriodSeconds = 2;
@@ -84,13 +93,13 @@ export class Prometheus extends pulumi.ComponentResource {
     super("quorum:monitoring:Prometheus", name, {}, opts);
     this.statefulSet = this.serveSeries(name, args);
     this.service = this.answer(name, args);
-    if ((args.replicas ?? 1) > 1)
+    if (withDefaults(args).replicas > 1)
       podBudget(`${name}-budget`, { name, namespace: args.namespace, labels: selector }, { parent: this });
     this.registerOutputs({});
   }
 
   private serveSeries(name: string, args: PrometheusArgs): k8s.apps.v1.StatefulSet {
-    const { namespace } = args;
+    const { namespace, replicas, storageGiB } = withDefaults(args);
     const parent = { parent: this };
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
@@ -132,15 +141,15 @@ export class Prometheus extends pulumi.ComponentResource {
       {
         metadata: { name, namespace, labels: selector },
         spec: {
-          replicas: args.replicas ?? 1,
+          replicas,
           serviceName: peers.metadata.name,
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector },
           template: {
-            metadata: { labels: selector },
+            metadata: podMetadata(args),
             spec: podSpec(args, account.metadata.name, [config.metadata.name, rules.metadata.name]),
           },
-          ...dataVolume({ ...args, labels: selector, storageGiB: args.storageGiB ?? 10, retain: args.retainVolumes }),
+          ...dataVolume({ ...args, labels: selector, storageGiB, retain: args.retainVolumes }),
         },
       },
       { parent: this, dependsOn: grants },
@@ -172,11 +181,16 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 }
 
+function withDefaults(args: PrometheusArgs) {
+  return { ...partDefaults.prometheus, ...args };
+}
+
 function configuration(args: PrometheusArgs): string {
+  const { jobs, scrapeIntervalSeconds, samplesPerTarget } = withDefaults(args);
   return prometheusConfig({
-    jobs: args.jobs,
-    scrapeIntervalSeconds: args.scrapeIntervalSeconds ?? 15,
-    samplesPerTarget: args.samplesPerTarget ?? 20_000,
+    jobs,
+    scrapeIntervalSeconds,
+    samplesPerTarget,
     externalLabels: args.externalLabels ?? {},
     alertmanagers: args.alertmanagers ?? [],
     tls: args.tls !== undefined,
@@ -187,15 +201,32 @@ function ruleFiles(rules: Readonly<Record<string, string>>): Record<string, stri
   return Object.fromEntries(Object.entries(rules).map(([file, text]) => [`${file}${ruleFileEnding}`, text]));
 }
 
+const certificatesVolume = "istio-certs";
+
+function podMetadata({ proxyLabels = {} }: PrometheusArgs): k8s.types.input.meta.v1.ObjectMeta {
+  if (Object.keys(proxyLabels).length === 0) return { labels: selector };
+  return {
+    labels: { ...selector, ...proxyLabels },
+    annotations: {
+      "traffic.sidecar.istio.io/includeInboundPorts": "",
+      "traffic.sidecar.istio.io/includeOutboundIPRanges": "",
+      "sidecar.istio.io/rewriteAppHTTPProbers": "false",
+      "sidecar.istio.io/userVolumeMount": JSON.stringify({ [certificatesVolume]: { mountPath: proxyCertificates } }),
+      "proxy.istio.io/config": JSON.stringify({ proxyMetadata: { OUTPUT_CERTS: proxyCertificates } }),
+    },
+  };
+}
+
 function podSpec(
   args: PrometheusArgs,
   account: pulumi.Output<string>,
   files: readonly pulumi.Output<string>[],
 ): k8s.types.input.core.v1.PodSpec {
-  const memory = `${args.memoryMiB ?? 512}Mi`;
-  const cpuMillis = args.cpuMillis ?? 100;
+  const { cpuMillis, memoryMiB, retentionDays, storageGiB } = withDefaults(args);
+  const memory = `${memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);
+  const meshed = Object.keys(args.proxyLabels ?? {}).length > 0;
   return {
     serviceAccountName: account,
     automountServiceAccountToken: true,
@@ -213,8 +244,8 @@ function podSpec(
         args: [
           "--config.file=/etc/prometheus/prometheus.yml",
           "--storage.tsdb.path=/prometheus",
-          `--storage.tsdb.retention.time=${args.retentionDays ?? 15}d`,
-          `--storage.tsdb.retention.size=${retentionSize(args.storageGiB ?? 10)}`,
+          `--storage.tsdb.retention.time=${retentionDays}d`,
+          `--storage.tsdb.retention.size=${retentionSize(storageGiB)}`,
           "--enable-feature=auto-reload-config",
           "--config.auto-reload-interval=15s",
           ...(args.externalUrl === undefined ? [] : [`--web.external-url=${args.externalUrl}`, "--web.route-prefix=/"]),
@@ -239,19 +270,21 @@ function podSpec(
           { name: "config", mountPath: "/etc/prometheus", readOnly: true },
           { name: "data", mountPath: "/prometheus" },
           ...tls.mounts,
+          ...(meshed ? [{ name: certificatesVolume, mountPath: meshCertificates, readOnly: true }] : []),
         ],
       },
     ],
     volumes: [
       { name: "config", projected: { sources: files.map((name) => ({ configMap: { name } })) } },
       ...tls.volumes,
+      ...(meshed ? [{ name: certificatesVolume, emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }] : []),
     ],
   };
 }
 
 /** Two on one host, or in one zone, would be lost together. */
-function spread({ replicas, hosts }: PrometheusArgs): k8s.types.input.core.v1.TopologySpreadConstraint[] {
-  const planned = planSpread(replicas ?? 1, {}, hosts);
+function spread(args: PrometheusArgs): k8s.types.input.core.v1.TopologySpreadConstraint[] {
+  const planned = planSpread(withDefaults(args).replicas, {}, args.hosts);
   return [
     ["kubernetes.io/hostname", planned.hosts] as const,
     ["topology.kubernetes.io/zone", planned.zones] as const,

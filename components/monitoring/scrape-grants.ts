@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { ScrapeJob } from "../plan/monitoring/scrape-jobs.ts";
+import type { ScrapeJob } from "../plan/monitoring/scrape-job.ts";
 import { scrapeRights } from "../plan/monitoring/scrape-rights.ts";
 
 /** Who is to look targets up, of which jobs, and where. */

@@ -5,6 +5,7 @@ import { gateway, monitoringPorts } from "../plan/connections/monitoring-parts.t
 import { contentHash } from "../plan/hash.ts";
 import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
 import { gatewayConfig } from "../plan/monitoring/gateway-config.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
 import { softSpread } from "../platform/soft-spread.ts";
 import { podBudget } from "../platform/pod-budget.ts";
@@ -50,26 +51,35 @@ export class TraceGateway extends pulumi.ComponentResource {
   constructor(resourceName: string, args: TraceGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:monitoring:TraceGateway", resourceName, {}, opts);
     const parent = { parent: this };
-    const metadata = { name, namespace: args.namespace, labels: selector };
-    const replicas = args.replicas ?? 1;
+    const metadata = metadataOf(args);
     const account = new k8s.core.v1.ServiceAccount(
       `${resourceName}-account`,
       { metadata: { ...metadata, name: gateway.account }, automountServiceAccountToken: false },
       parent,
     );
-    const text = gatewayConfig({
-      samplePercent: 100,
-      redact: [],
-      memoryMiB: 192,
-      ...args,
-      tls: args.tls !== undefined,
-    });
+    const text = gatewayConfig({ ...partDefaults.gateway, redact: [], ...args, tls: args.tls !== undefined });
     const config = new k8s.core.v1.ConfigMap(
       `${resourceName}-config`,
       { metadata, data: { "config.yaml": text } },
       parent,
     );
-    this.deployment = new k8s.apps.v1.Deployment(
+    this.deployment = this.serve(resourceName, args, {
+      // It reads its configuration once: another one is another pod.
+      metadata: { labels: selector, annotations: { "quorum.dev/config-hash": contentHash({ text }) } },
+      spec: podSpec(args, account.metadata.name, config.metadata.name),
+    });
+    this.service = this.answer(resourceName, args);
+    this.registerOutputs({});
+  }
+
+  private serve(
+    resourceName: string,
+    args: TraceGatewayArgs,
+    template: k8s.types.input.core.v1.PodTemplateSpec,
+  ): k8s.apps.v1.Deployment {
+    const { replicas } = { ...partDefaults.gateway, ...args };
+    const metadata = metadataOf(args);
+    const deployment = new k8s.apps.v1.Deployment(
       `${resourceName}-deployment`,
       {
         metadata,
@@ -78,20 +88,20 @@ export class TraceGateway extends pulumi.ComponentResource {
           revisionHistoryLimit: 5,
           selector: { matchLabels: selector },
           strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-          template: {
-            // It reads its configuration once: another one is another pod.
-            metadata: { labels: selector, annotations: { "quorum.dev/config-hash": contentHash({ text }) } },
-            spec: podSpec(args, account.metadata.name, config.metadata.name),
-          },
+          template,
         },
       },
-      parent,
+      { parent: this },
     );
-    if (replicas > 1) podBudget(`${resourceName}-budget`, metadata, parent);
-    this.service = new k8s.core.v1.Service(
+    if (replicas > 1) podBudget(`${resourceName}-budget`, metadata, { parent: this });
+    return deployment;
+  }
+
+  private answer(resourceName: string, args: TraceGatewayArgs): k8s.core.v1.Service {
+    return new k8s.core.v1.Service(
       `${resourceName}-service`,
       {
-        metadata,
+        metadata: metadataOf(args),
         spec: {
           type: "ClusterIP",
           selector,
@@ -107,10 +117,13 @@ export class TraceGateway extends pulumi.ComponentResource {
           ],
         },
       },
-      parent,
+      { parent: this },
     );
-    this.registerOutputs({});
   }
+}
+
+function metadataOf({ namespace }: TraceGatewayArgs) {
+  return { name, namespace, labels: selector };
 }
 
 function podSpec(
@@ -118,7 +131,7 @@ function podSpec(
   account: pulumi.Output<string>,
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
-  const { cpuMillis = 50, memoryMiB = 192, priorityClassName } = args;
+  const { cpuMillis, memoryMiB, priorityClassName } = { ...partDefaults.gateway, ...args };
   const memory = `${memoryMiB}Mi`;
   const tls = tlsVolume(args.tls);
   const probe = { httpGet: { path: "/", port: "health" }, timeoutSeconds: 3 };

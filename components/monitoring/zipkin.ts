@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts, zipkin } from "../plan/connections/monitoring-parts.ts";
+import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type ElasticsearchSettings, zipkinEnvironment } from "../plan/monitoring/zipkin.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
@@ -97,7 +98,7 @@ function podSpec(
   account: pulumi.Output<string>,
   secret: pulumi.Output<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
-  const { maxSpans = 50_000, elasticsearch, cpuMillis = 100, memoryMiB = 512, priorityClassName } = args;
+  const { maxSpans, elasticsearch, cpuMillis, memoryMiB, priorityClassName } = { ...partDefaults.zipkin, ...args };
   const memory = `${memoryMiB}Mi`;
   const probe = { httpGet: { path: "/health", port: "http" }, timeoutSeconds: 5 };
   const environment = zipkinEnvironment({ maxSpans, elasticsearch, memoryMiB });

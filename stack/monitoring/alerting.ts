@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Alertmanager, type ReceiverArgs } from "../../components/monitoring/alertmanager.ts";
 import { callUrl } from "../../components/plan/jobs/jobs.ts";
 import { alertmanagerWarnings } from "../../components/plan/monitoring/alertmanager-checks.ts";
+import { availabilityWarnings } from "../../components/plan/monitoring/availability.ts";
 import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import { stackUrls } from "../../components/plan/urls.ts";
@@ -12,7 +13,9 @@ import type { Platform } from "../platform.ts";
 /** Who is told of alerts. */
 export function makeAlerting({ config, provider, images }: StackContext, platform: Platform): void {
   const { alertmanager } = config.monitoring;
-  for (const warning of alertmanagerWarnings(config.monitoring, stackKind(config))) void pulumi.log.warn(warning);
+  const kind = stackKind(config);
+  const warnings = [...alertmanagerWarnings(config.monitoring, kind), ...availabilityWarnings(config.monitoring, kind)];
+  for (const warning of warnings) void pulumi.log.warn(warning);
   if (!alertmanager.enabled) return;
   const { deadMansSwitch } = alertmanager;
   new Alertmanager(

@@ -1,6 +1,8 @@
+import * as pulumi from "@pulumi/pulumi";
 import { EventCollector } from "../../components/monitoring/event-collector.ts";
 import { LogAgent } from "../../components/monitoring/log-agent.ts";
 import { Loki } from "../../components/monitoring/loki.ts";
+import { logSizing, logSizingText } from "../../components/plan/monitoring/log-sizing.ts";
 import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { partPriorityClass } from "../../components/plan/platform/priorities.ts";
 import type { StackContext } from "../context.ts";
@@ -12,6 +14,7 @@ export function makeLogs({ config, provider, images }: StackContext, platform: P
   const namespace = platform.nameOf("monitoring");
   const priorityClassName = partPriorityClass(config.platform);
   if (loki.enabled) {
+    void pulumi.log.info(logSizingText(logSizing(config), loki));
     new Loki(
       "loki",
       {

@@ -4,9 +4,13 @@ import { KubeStateMetrics } from "../../components/monitoring/kube-state-metrics
 import { MetricsServer } from "../../components/monitoring/metrics-server.ts";
 import { NodeExporter } from "../../components/monitoring/node-exporter.ts";
 import { Prometheus, type PrometheusArgs } from "../../components/monitoring/prometheus.ts";
+import { careRules } from "../../components/plan/control-plane/care.ts";
+import { withLayout } from "../../components/plan/control-plane/targets.ts";
 import { jobRules } from "../../components/plan/jobs/job-rules.ts";
+import { podInjectionLabels } from "../../components/plan/mesh/mesh-parts.ts";
 import { alertmanagerTargets, scrapeRules } from "../../components/plan/monitoring/prometheus.ts";
-import { expectedJobs, type ScrapeJob, scrapeJobs } from "../../components/plan/monitoring/scrape-jobs.ts";
+import type { ScrapeJob } from "../../components/plan/monitoring/scrape-job.ts";
+import { expectedJobs, scrapeJobs } from "../../components/plan/monitoring/scrape-jobs.ts";
 import { partTls } from "../../components/plan/monitoring/tls.ts";
 import { serviceRules } from "../../components/plan/monitoring/service-rules.ts";
 import { sizing, sizingText } from "../../components/plan/monitoring/sizing.ts";
@@ -30,13 +34,14 @@ export function makeMetrics(context: StackContext, platform: Platform): void {
 function makePrometheus(context: StackContext, platform: Platform): void {
   const { stack, config, provider, images } = context;
   const { prometheus, alertmanager } = config.monitoring;
-  const jobs = scrapeJobs(config);
+  const jobs = scrapeJobs(withLayout(config));
   void pulumi.log.info(sizingText(sizing(config), prometheus));
   new Prometheus(
     "prometheus",
     {
       ...prometheus,
-      namespace: platform.nameOf("monitoring"),
+      namespace: platform.inMesh("monitoring"),
+      proxyLabels: podInjectionLabels(config.mesh),
       image: images.thirdParty("prometheus"),
       jobs,
       tls: partTls("prometheus", config.monitoring),
@@ -62,6 +67,7 @@ function rulesOf(config: StackContext["config"], jobs: readonly ScrapeJob[]): Re
   return {
     ...alertRules(prometheus.rules),
     "configured-jobs": jobRules(config.namespaces.apps, config.jobs, backupRuns(config)),
+    "configured-care": careRules(config.controlPlane),
     "configured-services": serviceRules(config.namespaces.apps, config.services),
     "configured-scrapes": scrapeRules({
       expectedSeries: sizing(config).series,

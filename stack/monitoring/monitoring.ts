@@ -1,10 +1,10 @@
 import type { IngressController } from "../../components/platform/ingress-controller.ts";
 import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
-import { makeAccess } from "./access.ts";
 import { makeAlerting } from "./alerting.ts";
 import { makeCertificates } from "./certificates.ts";
 import { makeDashboards } from "./dashboards.ts";
+import { makeIngresses } from "./ingresses.ts";
 import { makeLogs } from "./logs.ts";
 import { makeMetrics } from "./metrics.ts";
 import { makeTraces } from "./traces.ts";
@@ -21,5 +21,5 @@ export function makeMonitoring(
   makeLogs(context, platform);
   makeTraces(context, platform);
   makeDashboards(context, platform);
-  makeAccess(context, platform, controller);
+  makeIngresses(context, platform, controller);
 }

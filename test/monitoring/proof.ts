@@ -1,4 +1,5 @@
-import { expressionProblems, metricNames } from "../../components/plan/monitoring/promql.ts";
+import { expressionProblems } from "../../components/plan/monitoring/promql.ts";
+import { metricNames } from "./metric-names.ts";
 import { type Dashboard, filledIn, stepSeconds, type Surroundings, type Variable } from "./panels.ts";
 import type { PrometheusApi } from "./prometheus-api.ts";
 import type { RecordingRule } from "./scratch-prometheus.ts";

@@ -28,83 +28,83 @@ const batchLength = 512;
 
 /** The Collector's configuration: takes traces and logs from applications, and passes on what has no secret in it. */
 export function gatewayConfig(settings: GatewaySettings): string {
-  const { zipkin, loki, samplePercent, redact, tls = false } = settings;
-  const everywhere = (port: number) => ({ endpoint: `0.0.0.0:${port}` });
-  const taken = (port: number) => ({ ...everywhere(port), ...(tls && { tls: ownCertificate }) });
-  const sampled = zipkin && samplePercent < 100;
+  const { tls = false } = settings;
   return stringify(
     {
       extensions: { health_check: everywhere(monitoringPorts.collectorHealth) },
       receivers: {
-        otlp: { protocols: { grpc: taken(monitoringPorts.otlpGrpc), http: taken(monitoringPorts.otlpHttp) } },
+        otlp: { protocols: { grpc: taken(monitoringPorts.otlpGrpc, tls), http: taken(monitoringPorts.otlpHttp, tls) } },
       },
-      processors: {
-        memory_limiter: memoryLimiter(settings.memoryMiB),
-        // By the trace's id, so that all replicas choose the same traces.
-        ...(sampled && { probabilistic_sampler: { sampling_percentage: samplePercent } }),
-        ...(zipkin && {
-          "transform/traces": {
-            trace_statements: [
-              statements("resource", redact),
-              statements("span", redact),
-              statements("spanevent", redact),
-            ],
-          },
-        }),
-        ...(loki && {
-          "transform/logs": {
-            log_statements: [
-              statements("resource", redact),
-              statements("log", redact),
-              { context: "log", statements: readFields() },
-              // Last, as it leaves nothing but Loki's labels.
-              { context: "resource", statements: nameSource("apps") },
-            ],
-          },
-        }),
-        batch: { timeout: "1s", send_batch_size: batchLength, send_batch_max_size: batchLength },
-      },
-      exporters: {
-        ...(zipkin && { zipkin: { endpoint: `${insideUrl("zipkin", tls)}/api/v2/spans`, ...delivery } }),
-        ...(loki && {
-          "otlphttp/loki": {
-            endpoint: `${insideUrl("loki", tls)}/otlp`,
-            ...(tls && { tls: { ca_file: tlsFiles.authority } }),
-            ...delivery,
-          },
-        }),
-      },
+      processors: processors(settings),
+      exporters: exporters(settings),
       service: {
         extensions: ["health_check"],
         telemetry: {
           logs: { encoding: "json" },
           metrics: { readers: [{ pull: { exporter: { prometheus: ownSeries } } }] },
         },
-        pipelines: {
-          ...(zipkin && {
-            traces: {
-              receivers: ["otlp"],
-              processors: [
-                "memory_limiter",
-                ...(sampled ? ["probabilistic_sampler"] : []),
-                "transform/traces",
-                "batch",
-              ],
-              exporters: ["zipkin"],
-            },
-          }),
-          ...(loki && {
-            logs: {
-              receivers: ["otlp"],
-              processors: ["memory_limiter", "transform/logs", "batch"],
-              exporters: ["otlphttp/loki"],
-            },
-          }),
-        },
+        pipelines: pipelines(settings),
       },
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
+}
+
+const everywhere = (port: number) => ({ endpoint: `0.0.0.0:${port}` });
+const taken = (port: number, tls: boolean) => ({ ...everywhere(port), ...(tls && { tls: ownCertificate }) });
+const isSampled = ({ zipkin, samplePercent }: GatewaySettings) => zipkin && samplePercent < 100;
+
+function processors(settings: GatewaySettings) {
+  const { zipkin, loki, samplePercent, redact, memoryMiB } = settings;
+  return {
+    memory_limiter: memoryLimiter(memoryMiB),
+    // By the trace's id, so that all replicas choose the same traces.
+    ...(isSampled(settings) && { probabilistic_sampler: { sampling_percentage: samplePercent } }),
+    ...(zipkin && {
+      "transform/traces": {
+        trace_statements: [statements("resource", redact), statements("span", redact), statements("spanevent", redact)],
+      },
+    }),
+    ...(loki && {
+      "transform/logs": {
+        log_statements: [
+          statements("resource", redact),
+          statements("log", redact),
+          { context: "log", statements: readFields() },
+          // Last, as it leaves nothing but Loki's labels.
+          { context: "resource", statements: nameSource("apps") },
+        ],
+      },
+    }),
+    batch: { timeout: "1s", send_batch_size: batchLength, send_batch_max_size: batchLength },
+  };
+}
+
+function exporters({ zipkin, loki, tls = false }: GatewaySettings) {
+  return {
+    ...(zipkin && { zipkin: { endpoint: `${insideUrl("zipkin", tls)}/api/v2/spans`, ...delivery } }),
+    ...(loki && {
+      "otlphttp/loki": {
+        endpoint: `${insideUrl("loki", tls)}/otlp`,
+        ...(tls && { tls: { ca_file: tlsFiles.authority } }),
+        ...delivery,
+      },
+    }),
+  };
+}
+
+/** What is done with each kind, in this order. */
+function pipelines(settings: GatewaySettings) {
+  const sampler = isSampled(settings) ? ["probabilistic_sampler"] : [];
+  const pipeline = (processors: readonly string[], exporter: string) => ({
+    receivers: ["otlp"],
+    processors: ["memory_limiter", ...processors, "batch"],
+    exporters: [exporter],
+  });
+  return {
+    ...(settings.zipkin && { traces: pipeline([...sampler, "transform/traces"], "zipkin") }),
+    ...(settings.loki && { logs: pipeline(["transform/logs"], "otlphttp/loki") }),
+  };
 }
 
 /** Named as Prometheus names series: releases of the Collector differ in what they do unless they are told. */

@@ -153,3 +153,39 @@ export const etcdLeftOut = [
   "grpc_server_msg_(received|sent)_total",
   "promhttp_.*",
 ];
+
+const buildOfIstio = "istio_build";
+
+/** Of istiod: how many proxies it has and how soon they know, what it could not tell them, its certificates and webhooks. */
+export const istiodFamilies = [
+  ...ofPrograms,
+  buildOfIstio,
+  "citadel_server_(csr_count|success_cert_issuance_count|csr_parsing_err_count|authentication_failure_count|root_cert_expiry_timestamp|cert_chain_expiry_timestamp)(_total)?",
+  "galley_validation_(failed|passed)(_total)?",
+  "pilot_(xds|k8s_cfg_events|services|virt_services|vservice_total_instances|endpoint_not_ready|no_ip)",
+  "pilot_conflict_(inbound|outbound)_listener(_.*)?",
+  "pilot_proxy_convergence_time_(bucket|count|sum)",
+  "pilot_(total_)?xds_(pushes|rejects|internal_errors|expired_nonce|push_errors|send_time_count|write_timeout)(_total)?",
+  "pilot_xds_(cds|eds|lds|rds)_reject",
+  "sidecar_injection_(requests|success|failure|skip)_total",
+];
+
+/** Of the agents that redirect pods' traffic. */
+export const cniFamilies = [
+  ...ofPrograms,
+  buildOfIstio,
+  "istio_cni_(installs|install_ready|repair_pods_repaired|repair_pods_total)(_total)?",
+  "nodeagent_reconcile_events_total",
+];
+
+/** Of a proxy. `istio_` is there with Istio's own build of Envoy alone. */
+export const proxyFamilies = [
+  "envoy_cluster_(membership_healthy|membership_total|outlier_detection_ejections_(active|enforced_total))",
+  "envoy_cluster_upstream_cx_(active|connect_fail|overflow|total)",
+  "envoy_cluster_upstream_rq(_(active|pending_overflow|retry|retry_overflow|retry_success|timeout|total))?",
+  "envoy_cluster_upstream_rq_time_(bucket|count|sum)",
+  "envoy_http_rbac",
+  "envoy_listener_ssl_(connection_error|fail_verify_(error|no_cert|san|cert_hash)|handshake)",
+  "envoy_server_(days_until_first_cert_expiring|live|memory_allocated|total_connections|uptime)",
+  "istio_(build|requests_total|request_duration_milliseconds_(bucket|count|sum)|tcp_(sent|received)_bytes_total|tcp_connections_(opened|closed)_total)",
+];

@@ -13,6 +13,7 @@ const collectors = [
   "netdev",
   "pressure",
   "stat",
+  "textfile",
   "time",
   "timex",
   "uname",
@@ -64,6 +65,11 @@ const podInterfaces = ["lo", "veth.*", "cali.*", "lxc.*", "cilium_.*", "gke.*", 
 /** Devices that are no disks, and partitions of disks. */
 const noDisks = ["z?ram\\d+", "loop\\d+", "fd\\d+", "(h|s|v|xv)d[a-z]+\\d+", "nvme\\d+n\\d+p\\d+", "nbd\\d+"];
 
+/** Folder on each host for the figures of what runs there now and then: files that end in .prom. */
+export const figuresFolder = "/var/lib/quorum/metrics";
+/** Where that folder is in the container. */
+export const figuresMount = "/host/figures";
+
 /** Flags by which it sees the host, and nothing whose number of series grows with the pods of a node. */
 export function nodeExporterFlags(): string[] {
   return [
@@ -75,6 +81,7 @@ export function nodeExporterFlags(): string[] {
     `--collector.filesystem.fs-types-exclude=^(${virtualFileSystems.join("|")})$`,
     `--collector.netdev.device-exclude=^(${podInterfaces.join("|")})$`,
     `--collector.diskstats.device-exclude=^(${noDisks.join("|")})$`,
+    `--collector.textfile.directory=${figuresMount}`,
     // Its own series: a handful that says whether it works is enough.
     "--web.disable-exporter-metrics",
   ];

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { alertmanager, alertmanagerPeers, monitoringPorts } from "../connections/monitoring-parts.ts";
-import type { ScrapeJob } from "./scrape-jobs.ts";
+import type { ScrapeJob } from "./scrape-job.ts";
 import { tlsFiles } from "./tls.ts";
 
 /** What Prometheus watches, how often, and whom it tells. */

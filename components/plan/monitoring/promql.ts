@@ -2,7 +2,6 @@ import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { didYouMean } from "../problems.ts";
 import { functionNames } from "./promql-functions.ts";
-import { unquoted } from "./promql-strings.ts";
 import { type Fault, typeProblems } from "./promql-types.ts";
 
 /** One thing that is wrong with an expression: where in it, from 1, and what, with the fix after a semicolon. */
@@ -21,27 +20,6 @@ export function expressionProblems(expression: string): ExpressionProblem[] {
     const before = expression.slice(0, at).split("\n");
     return { line: before.length, column: (before.at(-1) ?? "").length + 1, text };
   });
-}
-
-/**
- * Names of the series that an expression reads, sorted, each once. A name that is matched by a pattern is none.
- *
- * @throws Error naming the place of what is wrong where the expression is no PromQL
- */
-export function metricNames(expression: string): string[] {
-  const [problem] = expressionProblems(expression);
-  if (problem) throw new Error(`${expression}: at ${problem.line}:${problem.column}, ${problem.text}`);
-  const found = new Set<string>();
-  parser.parse(expression).iterate({
-    enter: ({ node, name }) => {
-      const textOf = (child: SyntaxNode | null) => (child ? expression.slice(child.from, child.to) : "");
-      if (name === "Identifier") found.add(textOf(node));
-      if (name === "QuotedLabelName" && node.parent?.name === "LabelMatchers") found.add(unquoted(textOf(node)));
-      if (name !== "UnquotedLabelMatcher" || textOf(node.getChild("LabelName")) !== "__name__") return;
-      if (textOf(node.getChild("MatchOp")) === "=") found.add(unquoted(textOf(node.getChild("StringLiteral"))));
-    },
-  });
-  return [...found].sort();
 }
 
 function firstError(tree: SyntaxNode): SyntaxNode | undefined {

@@ -1,4 +1,4 @@
-import type { ScrapeJob } from "./scrape-jobs.ts";
+import type { ScrapeJob } from "./scrape-job.ts";
 
 /** A rule of a Role or ClusterRole. */
 export interface RightsRule {

@@ -1,33 +1,21 @@
-import { scaleOf, type WorkloadKind } from "../workload/scaling.ts";
-import { type MonitoringPods, nodePods, ownPods } from "./pods.ts";
+import {
+  type CountNeeds,
+  membersOf,
+  nodesOf,
+  podsOf,
+  podsOfCluster,
+  podsOfStack,
+  runsPerJob,
+  sum,
+} from "./pod-counts.ts";
+import type { MonitoringPods } from "./pods.ts";
 import { blockShare } from "./prometheus.ts";
 import type { ScrapeNeeds } from "./scrape-jobs.ts";
 
 /** What of a stack decides how many series it has. */
-export interface SizingNeeds {
-  readonly platform: "owned" | "shared";
-  readonly services: Readonly<
-    Record<
-      string,
-      {
-        readonly kind: WorkloadKind;
-        readonly replicas?: number | undefined;
-        readonly autoscale?: { readonly minReplicas?: number; readonly maxReplicas: number } | undefined;
-        readonly volumes: Readonly<Record<string, unknown>>;
-        readonly scrape: boolean;
-      }
-    >
-  >;
-  readonly jobs: Readonly<Record<string, unknown>>;
+export interface SizingNeeds extends CountNeeds {
   readonly ingress: ScrapeNeeds["ingress"];
   readonly monitoring: MonitoringPods & { readonly prometheus: MonitoringPods["prometheus"] & StorageSettings };
-  readonly controlPlane:
-    | { readonly mode: "existing" }
-    | {
-        readonly mode: "kubeadm";
-        readonly metrics: boolean;
-        readonly hosts: Readonly<Record<string, { readonly role: string }>>;
-      };
 }
 
 /** What a server has for its series. */
@@ -83,16 +71,8 @@ const seriesOf = {
   ingress: 400,
 } as const;
 
-/** Pods of the cluster's own: on each node kube-proxy, on each host of the control plane four, and DNS and the like. */
-const systemPods = { node: 1, member: 4, cluster: 5 };
-/** Pods on a node that this stack does not know of: other stacks, runs by hand. */
-const otherPodsPerNode = 10;
-/** Runs of a job that are there at one time: the last ones, one that failed and one that goes on. */
-const runsPerJob = 5;
 /** Objects beside its pods that a service has: controller, volume claims, budget, autoscaler. */
 const objectsPerService = 4;
-/** A cluster of another's making is taken to have as many nodes. */
-const assumedNodes = 3;
 /** Recorded series and alerts, and those of pods that a roll-out replaced, which stay in memory for up to 3 hours. */
 const growth = 1.4;
 
@@ -195,34 +175,6 @@ function stateSeries(needs: SizingNeeds, nodes: number): number {
   return pods * seriesOf.statePod + objects * seriesOf.stateObject + (owned ? nodes * seriesOf.stateNode : 0);
 }
 
-function podsOfCluster(needs: SizingNeeds, nodes: number): number {
-  const system = nodes * (systemPods.node + otherPodsPerNode) + membersOf(needs) * systemPods.member;
-  return podsOfStack(needs, nodes) + system + systemPods.cluster;
-}
-
-function podsOfStack({ services, jobs, monitoring }: SizingNeeds, nodes: number): number {
-  return (
-    sum(Object.values(services).map((service) => podsOf(service, nodes))) +
-    Object.keys(jobs).length * runsPerJob +
-    sum(ownPods(monitoring).map(({ replicas = 1 }) => replicas)) +
-    nodePods(monitoring).length * nodes
-  );
-}
-
-function podsOf(service: SizingNeeds["services"][string], nodes: number): number {
-  return scaleOf(service)?.most ?? nodes;
-}
-
-function nodesOf({ controlPlane }: SizingNeeds): number {
-  return controlPlane.mode === "existing" ? assumedNodes : Object.keys(controlPlane.hosts).length;
-}
-
-/** Hosts with an API server; behind another's there may be several, of which one answers. */
-function membersOf({ controlPlane }: SizingNeeds): number {
-  if (controlPlane.mode === "existing") return 1;
-  return Object.values(controlPlane.hosts).filter(({ role }) => role === "control-plane").length;
-}
-
 /** To two digits: an estimate claims no more, and one more pod changes no rule. */
 function roundUp(series: number): number {
   const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, series))) - 1);
@@ -231,8 +183,4 @@ function roundUp(series: number): number {
 
 function round(amount: number): number {
   return Math.ceil(amount * 10) / 10;
-}
-
-function sum(amounts: readonly number[]): number {
-  return amounts.reduce((total, amount) => total + amount, 0);
 }

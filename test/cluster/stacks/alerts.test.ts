@@ -4,16 +4,23 @@ import { ensureImages } from "../../../local/images.ts";
 import { eventuallyTold, got, hookService, messagesOn } from "../hook.ts";
 import { OwnStack, type Sections } from "../own-stack.ts";
 import { eventually, kubectl, only } from "../quorum.ts";
+import { Traffic } from "../traffic.ts";
 
 const stack = new OwnStack("alerts");
 const port = 9487;
+const failingPort = 9484;
 const token = "t0ken-of-the-hook";
 const heartbeatSeconds = 10;
+/** Three intervals of a group, in each of which a message might be sent again. */
+const thriceSeconds = 15;
 const down = ["ServiceDown", "shop"] as const;
+const errors = ["ServiceErrorsHigh", "till"] as const;
 
-const sections: Sections = {
+const app = { image: "app", role: "web", replicas: 1, resources: { cpuMillis: 20, memoryMiB: 96 } };
+const sections = (failPercent: number): Sections => ({
   services: {
-    shop: { image: "app", role: "web", replicas: 1, resources: { cpuMillis: 20, memoryMiB: 96 } },
+    shop: app,
+    till: { ...app, expose: { port: failingPort }, env: { FAIL_PERCENT: String(failPercent) } },
     hook: hookService(port),
   },
   monitoring: {
@@ -28,7 +35,9 @@ const sections: Sections = {
       deadMansSwitch: { call: "hook/heartbeat", intervalSeconds: heartbeatSeconds },
     },
   },
-};
+});
+// From the beginning, as the alert on errors wants two minutes of them: the other stories are lived meanwhile.
+const traffic = new Traffic(`http://localhost:${failingPort}/api/job/run/wakeUp`);
 
 const scale = (replicas: number) =>
   kubectl(["scale", "deployment/shop", "--namespace", stack.apps, `--replicas=${replicas}`]);
@@ -36,9 +45,13 @@ const heartbeats = async () => (await got(port)).filter(({ path }) => path === "
 
 beforeAll(async () => {
   await ensureImages(["node", "prometheus", "alertmanager"], console.log);
-  await stack.up(sections);
+  await stack.up(sections(100));
+  traffic.start({ everyMilliseconds: 1000 });
 }, 300_000);
-afterAll(() => stack.down(), 120_000);
+afterAll(async () => {
+  await traffic.stop();
+  await stack.down();
+}, 120_000);
 
 describe("an alert", () => {
   test("that travels is told of by the heartbeat, each interval", async () => {
@@ -66,8 +79,7 @@ describe("an alert", () => {
       labels: { alertname: "ServiceDown", severity: "critical", namespace: stack.apps, service: "shop" },
       annotations: { runbook_url: "docs/runbooks/service-down.md" },
     });
-    // Three group intervals, in each of which it might be sent again.
-    await sleep(15_000);
+    await sleep(thriceSeconds * 1000);
     expect(await messagesOn(port, ...down)).toHaveLength(1);
 
     await scale(1);
@@ -79,6 +91,35 @@ describe("an alert", () => {
     expect(new Set(posts.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${token}`]));
     expect(posts.filter(({ body }) => body.commonLabels["alertname"] === "Watchdog")).toEqual([]);
   }, 400_000);
+
+  test("on an app that answers with errors reaches its receiver once, and so does its end once it is mended", async () => {
+    const [message] = await eventuallyTold(port, errors, 1, 180);
+    expect(traffic.statuses).toEqual(new Set([500]));
+    expect(message).toMatchObject({ status: "firing", receiver: "hook" });
+    expect(message?.alerts).toHaveLength(1);
+    expect(message?.alerts[0]).toMatchObject({
+      status: "firing",
+      labels: { alertname: "ServiceErrorsHigh", severity: "critical", namespace: stack.apps, service: "till" },
+      annotations: {
+        summary: "Service till answers with errors",
+        description: expect.stringMatching(
+          /^100% of the calls of alerts-apps\/till in the last hour ended in an error/,
+        ),
+        runbook_url: "docs/runbooks/service-errors.md",
+      },
+    });
+
+    // It takes longer than three intervals: what comes twice meanwhile is found at the end.
+    await stack.up(sections(0));
+    // Whoever was refused comes again: until one call in seven of the last five minutes is a failed one, it is not over.
+    traffic.start({ everyMilliseconds: 10 });
+    const told = await eventuallyTold(port, errors, 2, 180);
+    expect(traffic.statuses).toContain(200);
+    await sleep(thriceSeconds * 1000);
+    expect(await messagesOn(port, ...errors)).toHaveLength(2);
+    expect(told.map(({ status }) => status)).toEqual(["firing", "resolved"]);
+    expect(told[1]?.alerts.map(({ status, labels }) => [status, labels["service"]])).toEqual([["resolved", "till"]]);
+  }, 500_000);
 
   test("says in Alertmanager's pages who is told of it", async () => {
     const pod = await only("pods", stack.monitoring, "app=alertmanager");

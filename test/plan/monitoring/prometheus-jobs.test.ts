@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ScrapeJob } from "../../../components/plan/monitoring/scrape-job.ts";
 import {
   expectedJobs,
-  type ScrapeJob,
   scrapeJobs,
   scrapedTypes,
   type ScrapeNeeds,

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { imageCatalog } from "../../../config.ts";
 import { shippedRules } from "../../../components/monitoring/alert-rules.ts";
-import { expressionProblems, metricNames } from "../../../components/plan/monitoring/promql.ts";
+import { expressionProblems } from "../../../components/plan/monitoring/promql.ts";
 import { ruleGroups } from "../../../components/plan/monitoring/rule-files.ts";
 import { binaryPath } from "../../../local/toolchain.ts";
 import { temporaryFolder } from "../../engine/programs.ts";
+import { metricNames } from "../../monitoring/metric-names.ts";
 
 const promtool = binaryPath("prometheus", "promtool");
 const told = (expression: string) =>

@@ -12,6 +12,8 @@ export const namespaces: Needs["namespaces"] = {
   ingress: "doors",
   registry: "registry",
   ui: "ui",
+  mesh: "mesh",
+  meshAgents: "mesh-agents",
 };
 
 /** A stack with one service and Prometheus alone, and whatever else a test is about. */

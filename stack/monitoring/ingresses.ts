@@ -11,7 +11,11 @@ import type { StackContext } from "../context.ts";
 import type { Platform } from "../platform.ts";
 
 /** The ways from outside to the parts of the monitoring by name, through a sign-in where they have none of their own. */
-export function makeAccess(context: StackContext, platform: Platform, controller: IngressController | undefined): void {
+export function makeIngresses(
+  context: StackContext,
+  platform: Platform,
+  controller: IngressController | undefined,
+): void {
   const { config, provider } = context;
   const { monitoring, ingress } = config;
   const proxied: readonly string[] = makeProxies(context, platform);
@@ -44,6 +48,8 @@ function makeProxies({ config, provider, images }: StackContext, platform: Platf
   const urls = stackUrls(config);
   const parts = partsBehindSignIn(config.monitoring);
   for (const part of parts) {
+    const url = urls[part];
+    if (url === undefined) throw new Error(`${part} has a sign-in before it, but no address; give it an ingress`);
     new SignInProxy(
       signInProxy(part).app,
       {
@@ -53,7 +59,7 @@ function makeProxies({ config, provider, images }: StackContext, platform: Platf
         replicas: signIn.replicas,
         upstream: insideUrl(part, config.monitoring.tls !== undefined),
         tls: part === "zipkin" ? undefined : partTls("signInProxy", config.monitoring),
-        url: urls[part] ?? "",
+        url,
         priorityClassName: partPriorityClass(config.platform),
       },
       { provider },
