@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { MeshObject } from "../plan/mesh/mesh-object.ts";
+import { meshObjects } from "./mesh-objects.ts";
+
+export interface MeshPoliciesArgs {
+  /** Of the services, in the mesh. */
+  readonly namespace: pulumi.Input<string>;
+  /** Plain: they decide which objects exist. Who is let to whom; the last of them denies the rest. */
+  readonly authorization: readonly MeshObject[];
+  /** What proxies know of, and what outside the mesh they may call. */
+  readonly reach: readonly MeshObject[];
+}
+
+/**
+ * Who may call whom in a mesh, and what outside of it: nothing but what is declared.
+ *
+ * @see https://istio.io/latest/docs/ops/best-practices/security/
+ */
+export class MeshPolicies extends pulumi.ComponentResource {
+  /** The namespace, known once its policies are there: pods that use it never run unprotected. */
+  readonly namespace: pulumi.Output<string>;
+
+  constructor(name: string, args: MeshPoliciesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("quorum:mesh:MeshPolicies", name, {}, opts);
+    const { namespace } = args;
+    const reach = meshObjects(name, args.reach, namespace, { parent: this });
+    const [allowed, denied] = [args.authorization.slice(0, -1), args.authorization.slice(-1)];
+    const allowing = meshObjects(name, allowed, namespace, { parent: this });
+    const denying = meshObjects(name, denied, namespace, { parent: this, dependsOn: allowing });
+    const made = [...reach, ...allowing, ...denying].map(({ urn }) => urn);
+    this.namespace = pulumi.all([namespace, pulumi.all(made)]).apply(([known]) => known);
+    this.registerOutputs({});
+  }
+}
