@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { ControlPlaneArgs } from "./components/control-plane/control-plane.ts";
+import { balancerReferences } from "./components/plan/control-plane/balancer.ts";
 import { receiverPorts } from "./components/plan/connections/monitoring-connections.ts";
 import { fromHome } from "./config/home-path.ts";
 import { type Config, parseConfig, parseValue } from "./config/parse.ts";
@@ -29,8 +30,10 @@ type SecretRegistry =
   | (Omit<Extract<Registry, { kind: "distribution" }>, "htpasswd"> & { readonly htpasswd: pulumi.Output<string> })
   | Extract<Registry, { kind: "harbor" }>;
 type Texts = Readonly<Record<string, pulumi.Input<string>>>;
-type SecretService = Omit<Service, "env" | "config" | "secrets" | "ingress"> & {
+type Version = NonNullable<Service["versions"]>[string];
+type SecretService = Omit<Service, "env" | "config" | "secrets" | "ingress" | "versions"> & {
   readonly env: Texts;
+  readonly versions?: Readonly<Record<string, Omit<Version, "env"> & { readonly env: Texts }>> | undefined;
   readonly config: Texts;
   readonly secrets: Omit<Service["secrets"], "env" | "files"> & { readonly env: Texts; readonly files: Texts };
   readonly ingress?:
@@ -116,11 +119,20 @@ export function loadConfig(): StackConfig {
 }
 
 /** Which of a section's values was encrypted is not told, so all that may be are secret then. */
-function secretService({ env, config, secrets, ingress, ...service }: Service, encrypted: boolean): SecretService {
+function secretService(
+  { env, config, secrets, ingress, versions, ...service }: Service,
+  encrypted: boolean,
+): SecretService {
   const secret = (texts: Readonly<Record<string, string>>) => mapValues(texts, (text) => pulumi.secret(text));
   return {
     ...service,
     env: encrypted ? secret(env) : env,
+    ...(versions && {
+      versions: mapValues(versions, (version) => ({
+        ...version,
+        env: encrypted ? secret(version.env) : version.env,
+      })),
+    }),
     config: encrypted ? secret(config) : config,
     secrets: { ...secrets, env: secret(secrets.env), files: secret(secrets.files) },
     ingress: ingress && { ...ingress, basicAuth: ingress.basicAuth && secret(ingress.basicAuth) },
@@ -192,7 +204,17 @@ function secretCredentials({ username, password }: NonNullable<Build["credential
 function controlPlaneArgs({ controlPlane, images }: Config): ControlPlaneArgs {
   if (controlPlane.mode === "existing") return controlPlane;
   const { user, port } = controlPlane.ssh;
-  return { ...controlPlane, mirror: images.mirror, ssh: { user, port, privateKey: sshPrivateKey(controlPlane) } };
+  const references = balancerReferences(controlPlane.balancer, images);
+  const etcd = { ...controlPlane.etcd, backup: controlPlane.etcd.backup && secretStore(controlPlane.etcd.backup) };
+  const ssh = { user, port, privateKey: sshPrivateKey(controlPlane) };
+  return { ...controlPlane, etcd, mirror: images.mirror, images: references, ssh };
+}
+
+type EtcdBackup = NonNullable<Extract<Config["controlPlane"], { mode: "kubeadm" }>["etcd"]["backup"]>;
+
+function secretStore({ store, ...backup }: EtcdBackup) {
+  const s3 = store.s3 && withSecrets(store.s3, ["accessKeyId", "secretAccessKey"]);
+  return { ...backup, store: { ...store, s3 } };
 }
 
 function sshPrivateKey({ ssh, local }: Extract<Config["controlPlane"], { mode: "kubeadm" }>): pulumi.Output<string> {

@@ -5,9 +5,12 @@ import { labelObjects } from "./components/platform/managed-labels.ts";
 import { pullWithSecret } from "./components/platform/pull-secrets.ts";
 import { loadConfig } from "./config.ts";
 import { makeApplications } from "./stack/applications.ts";
+import { makeCare } from "./stack/care.ts";
 import { openStack } from "./stack/context.ts";
+import { makeMesh } from "./stack/mesh.ts";
 import { makeMonitoring } from "./stack/monitoring/monitoring.ts";
 import { makeIngressController, makePlatform, makeRegistry, makeUi } from "./stack/platform.ts";
+import { keepOutOfMesh, makeTraffic } from "./stack/traffic.ts";
 
 const stack = pulumi.getStack();
 const config = loadConfig();
@@ -16,12 +19,17 @@ pulumi.runtime.registerStackTransformation(labelObjects(stack));
 if (Object.keys(config.images.pull).length > 0) pulumi.runtime.registerStackTransformation(pullWithSecret());
 
 const context = openStack(config, stack);
-const platform = makePlatform(context);
+keepOutOfMesh(context);
+const traffic = makeTraffic(context, await makeMesh(context, makePlatform(context)));
+const { platform } = traffic;
 const controller = makeIngressController(context, platform);
-makeApplications(context, platform, controller);
+const workloads = makeApplications(context, platform, controller);
 await makeRegistry(context, platform);
 makeMonitoring(context, platform, controller);
 makeUi(context, platform);
+makeCare(context, platform);
+// Last, as a step that is refused ends the program.
+await traffic.makeRoutes(workloads);
 
 export const urls = stackUrls(config);
 export const image = context.images.first;

@@ -7,9 +7,12 @@ const stories = [
   "app",
   "prometheus",
   "jobs",
+  "etcd-care",
   "logs",
   "queries",
   "node-exporter",
+  "kube-state-metrics",
+  "grafana",
   "security",
   "change",
   "engine",
@@ -68,6 +71,15 @@ export default defineConfig({
           ...onCluster,
           fileParallelism: true,
           maxWorkers: 4,
+        },
+      },
+      // Clusters of their own on further hosts: three of them want all the machine has, so nothing else is lived meanwhile.
+      {
+        test: {
+          name: "hosts",
+          include: ["test/cluster/hosts/*.test.ts"],
+          ...onCluster,
+          hookTimeout: 600_000,
         },
       },
       { test: { name: "end", include: takeAway, ...onCluster } },

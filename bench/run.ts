@@ -1,6 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { benchCluster, clusterProblem } from "./cluster.ts";
+import { benchControlPlane } from "./control-plane.ts";
+import { benchEtcd } from "./etcd.ts";
+import { benchRoutes } from "./mesh-routes.ts";
 import { benchMonitoring } from "./monitoring.ts";
 import { benchDir } from "./paths.ts";
 import { benchRender } from "./render.ts";
@@ -8,7 +11,7 @@ import { benchStart, startRows } from "./start.ts";
 import { formatReport, type Row } from "./table.ts";
 import { describeSurroundings, findCdk8s, findHelm, type Found } from "./tools.ts";
 
-const usage = "npm run bench -- [render|cluster|monitoring|start] [--rounds N] [--cold]";
+const usage = "npm run bench -- [render|cluster|control-plane|etcd|mesh|monitoring|start] [--rounds N] [--cold]";
 
 const log = (line: string) => console.error(line);
 
@@ -61,12 +64,20 @@ async function measurePart(part: string | undefined, rounds: number | undefined,
       return measureRender(rounds);
     case "cluster":
       return { rows: [...(await benchCluster({ rounds, log })), ...startRows()], peers: {} };
+    case "control-plane":
+      return { rows: await benchControlPlane({ rounds, log }), peers: {} };
+    case "etcd":
+      return { rows: await benchEtcd({ rounds, log }), peers: {} };
     case "monitoring":
       return { rows: await benchMonitoring({ rounds, log }), peers: {} };
+    case "mesh":
+      return { rows: benchRoutes(rounds), peers: {} };
     case "start":
       return { rows: await benchStart({ cold, log }), peers: {} };
     default:
-      throw new Error(`bench is asked for "${part}", but it knows render, cluster, monitoring and start; ${usage}`);
+      throw new Error(
+        `bench is asked for "${part}", but it knows render, cluster, control-plane, etcd, mesh, monitoring and start; ${usage}`,
+      );
   }
 }
 

@@ -5,27 +5,33 @@ import { z } from "zod";
 import { allDashboardProblems } from "../components/monitoring/dashboards.ts";
 import { ruleProblems } from "../components/monitoring/alert-rules.ts";
 import { connectionProblems } from "../components/plan/connections/connections-checks.ts";
+import { balancerImageProblems } from "../components/plan/control-plane/balancer.ts";
+import { careProblems } from "../components/plan/control-plane/care-checks.ts";
 import { controlPlaneProblems } from "../components/plan/control-plane/control-plane-checks.ts";
 import { type Skipped, withoutUnavailable } from "../components/plan/features.ts";
 import type { ImageSources } from "../components/plan/images/image-names.ts";
 import { controlPlaneImages, type ImageCatalog, requiredImages } from "../components/plan/images/images.ts";
+import { logSizingProblems } from "../components/plan/monitoring/log-sizing.ts";
+import { installationProblems } from "../components/plan/mesh/installation-checks.ts";
+import { kialiSecret } from "../components/plan/mesh/kiali.ts";
 import { monitoringProblems } from "../components/plan/monitoring/monitoring-checks.ts";
 import { monitoringSecrets } from "../components/plan/monitoring/made-secrets.ts";
 import { prometheusProblems } from "../components/plan/monitoring/prometheus-checks.ts";
 import { presentParts, type PresentParts } from "../components/plan/monitoring/parts.ts";
-import { exposedParts } from "../components/plan/monitoring/sign-in.ts";
 import { jobProblems } from "../components/plan/jobs/job-checks.ts";
+import { trafficConfigProblems } from "../components/plan/mesh/traffic-config.ts";
 import { namespaceProblems, platformProblems } from "../components/plan/platform/platform-checks.ts";
 import { didYouMean, type Problem, refuse } from "../components/plan/problems.ts";
 import { securityProblems } from "../components/plan/platform/security-checks.ts";
 import { ingressProblems } from "../components/plan/workload/ingress-checks.ts";
-import { type Exposure, serviceProblems } from "../components/plan/workload/services.ts";
+import { serviceProblems } from "../components/plan/workload/services.ts";
 import { podHosts } from "../components/plan/workload/spread.ts";
 import { workloadProblems } from "../components/plan/workload/workload-checks.ts";
 import { harborAdminSecret } from "../components/plan/platform/harbor.ts";
 import { registryProblems } from "../components/plan/platform/registry-checks.ts";
 import { storageProblems } from "../components/plan/platform/storage-checks.ts";
 import { repositoryPort } from "../components/plan/platform/volume-backup.ts";
+import { otherExposures } from "./exposures.ts";
 import { schemaProblems, unknownKey, withoutSecret } from "./problems.ts";
 import {
   type Backup,
@@ -33,6 +39,7 @@ import {
   type Images,
   type Ingress,
   type Job,
+  type Mesh,
   type Monitoring,
   type Namespaces,
   type Platform,
@@ -63,6 +70,7 @@ export interface Config {
   readonly ingress: Ingress;
   readonly registry: Registry | undefined;
   readonly monitoring: PresentParts<Monitoring>;
+  readonly mesh: Mesh;
   readonly ui: Ui;
   readonly controlPlane: ControlPlane;
   /** What the stack leaves out because this site lacks its images. */
@@ -134,6 +142,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const ingress = read("ingress", sections.ingress, raw["ingress"] ?? {});
   const registry = read("registry", sections.registry, raw["registry"]);
   const wantedParts = read("monitoring", sections.monitoring, raw["monitoring"] ?? {});
+  const mesh = read("mesh", sections.mesh, raw["mesh"] ?? {});
   const ui = read("ui", sections.ui, raw["ui"] ?? {});
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
   const monitoring = wantedParts && platform && controlPlane && presentParts(wantedParts, { platform, controlPlane });
@@ -147,11 +156,20 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     ...(images ? imageProblems(images, catalog, options.complete ?? false) : []),
     ...(namespaces ? namespaceProblems(namespaces) : []),
     ...(platform && namespaces && security && storage && wantedParts && ingress && controlPlane
-      ? platformProblems({ platform, namespaces, security, storage, monitoring: wantedParts, ingress, controlPlane })
+      ? platformProblems({
+          platform,
+          namespaces,
+          security,
+          storage,
+          monitoring: wantedParts,
+          ingress,
+          mesh,
+          controlPlane,
+        })
       : []),
-    ...(images && namespaces && security && storage && monitoring && ingress && ui && controlPlane
+    ...(images && namespaces && security && storage && monitoring && ingress && ui && mesh && controlPlane
       ? securityProblems(
-          { services, jobs, images, namespaces, security, monitoring, registry },
+          { services, jobs, images, namespaces, security, monitoring, registry, mesh, controlPlane },
           {
             catalog,
             needed: neededImages({
@@ -165,12 +183,19 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
               monitoring,
               ingress,
               ui,
+              mesh,
               controlPlane,
             }),
           },
         )
       : []),
     ...(controlPlane ? hostProblems(controlPlane, catalog) : []),
+    ...(controlPlane?.mode === "kubeadm" && storage
+      ? careProblems(controlPlane, { localPath: storage.provisioner !== "existing" })
+      : []),
+    ...(controlPlane?.mode === "kubeadm" && images
+      ? balancerImageProblems(controlPlane.balancer, images.unavailable)
+      : []),
     ...(platform && ingress && monitoring && controlPlane
       ? monitoringProblems(monitoring, {
           platform,
@@ -186,11 +211,29 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     ...(platform && ingress && monitoring && controlPlane
       ? prometheusProblems({ platform, services, jobs, ingress, monitoring, controlPlane })
       : []),
+    ...(platform && monitoring && controlPlane
+      ? logSizingProblems({ platform, services, jobs, monitoring, controlPlane })
+      : []),
     ...(platform && ingress && monitoring && controlPlane
       ? connectionProblems(
-          { platform, services, jobs, ingress, monitoring, controlPlane, security, backup: reached },
-          { declared: namesIn(raw["services"]) },
+          { platform, services, jobs, ingress, monitoring, mesh, namespaces, controlPlane, security, backup: reached },
+          {
+            declared: namesIn(raw["services"]),
+            external: namesIn(isMapping(raw["mesh"]) ? raw["mesh"]["external"] : undefined),
+          },
         )
+      : []),
+    ...(mesh && ingress && monitoring && controlPlane
+      ? trafficConfigProblems({ mesh, services, jobs, ingress, monitoring, controlPlane }, namesIn(raw["services"]))
+      : []),
+    ...(images && mesh && ingress && monitoring && controlPlane
+      ? installationProblems({
+          mesh,
+          ingress,
+          services,
+          monitoring,
+          local: isLocal(controlPlane),
+        })
       : []),
     ...jobProblems(jobs, givenKeys(raw["jobs"]), imageSources(raw, images, controlPlane, catalog)),
     ...registryProblems({ registry }),
@@ -216,6 +259,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
         ingress,
         registry,
         ui,
+        mesh,
         local: controlPlane?.mode === "kubeadm" && controlPlane.local,
       }),
       oneAddress: controlPlane?.mode === "kubeadm" && controlPlane.local,
@@ -223,7 +267,18 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   ];
   problems.push(...together.map((problem) => withoutSecret(problem, options.secretSections ?? [])));
   refuse("the configuration of this stack", problems);
-  if (!platform || !images || !namespaces || !security || !storage || !ingress || !monitoring || !ui || !controlPlane) {
+  if (
+    !platform ||
+    !images ||
+    !namespaces ||
+    !security ||
+    !storage ||
+    !ingress ||
+    !monitoring ||
+    !mesh ||
+    !ui ||
+    !controlPlane
+  ) {
     throw new Error("a section of the configuration failed without a problem");
   }
   const ours = controlPlane.mode === "kubeadm";
@@ -250,12 +305,16 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     registry,
     ui,
     monitoring,
+    mesh,
     controlPlane,
   };
   const { config, skipped } = withoutUnavailable(checked, images.unavailable);
   // Only now is it known which parts there are to have them.
   const harbor = config.registry?.kind === "harbor" ? { registry: [harborAdminSecret] } : {};
-  const secured = withSecrets(config.security, { ...harbor, monitoring: monitoringSecrets(config.monitoring) });
+  const secured = withSecrets(config.security, {
+    ...harbor,
+    monitoring: [...monitoringSecrets(config.monitoring), ...(config.mesh.kiali.enabled ? [kialiSecret] : [])],
+  });
   return { ...config, security: secured, skipped };
 }
 
@@ -283,7 +342,10 @@ function readEach<Value>(
   return found;
 }
 
-type Sections = Pick<Config, "services" | "jobs" | "security" | "registry" | "ingress" | "ui" | "controlPlane"> & {
+type Sections = Pick<
+  Config,
+  "services" | "jobs" | "security" | "registry" | "ingress" | "ui" | "mesh" | "controlPlane"
+> & {
   readonly images: Images;
   readonly storage: Storage;
   readonly backup: Backup | undefined;
@@ -418,39 +480,6 @@ function hostProblems(controlPlane: ControlPlane, catalog: ImageCatalog): Proble
     });
   }
   return problems;
-}
-
-function otherExposures({ monitoring, ingress, registry, ui, local }: Exposing): Record<string, Exposure> {
-  const all: Record<string, Exposure | undefined> = {
-    ...monitoringExposures(monitoring),
-    "quorum:ui.headlamp.expose": ui?.headlamp.enabled ? ui.headlamp.expose : undefined,
-  };
-  // The controller has an address of its own, but on a local cluster, where there is one for all.
-  if (local && ingress?.controller === "traefik") {
-    all["quorum:ingress.expose.httpPort"] = { port: ingress.expose.httpPort };
-    all["quorum:ingress.expose.httpsPort"] = { port: ingress.expose.httpsPort };
-  }
-  // So has the registry.
-  if (local && registry !== undefined) all["quorum:registry.port"] = { port: registry.port };
-  return Object.fromEntries(Object.entries(all).flatMap(([key, one]) => (one ? [[key, one]] : [])));
-}
-
-function monitoringExposures(monitoring: PresentParts<Monitoring> | undefined): Record<string, Exposure | undefined> {
-  if (monitoring === undefined) return {};
-  return Object.fromEntries(
-    exposedParts.map((name) => {
-      const { enabled, expose } = monitoring[name];
-      return [`quorum:monitoring.${name}.expose`, enabled ? expose : undefined];
-    }),
-  );
-}
-
-interface Exposing {
-  readonly registry: Registry | undefined;
-  readonly monitoring: PresentParts<Monitoring> | undefined;
-  readonly ingress: Ingress | undefined;
-  readonly ui: Ui | undefined;
-  readonly local: boolean;
 }
 
 /** From the raw value: a problem in one build or service must not make it look absent to others. */

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { controlPlaneSchema } from "./schema/control-plane.ts";
 import { imagesSchema } from "./schema/images.ts";
 import { jobName, jobSchema } from "./schema/jobs.ts";
+import { meshSchema } from "./schema/mesh.ts";
 import { monitoringSchema } from "./schema/monitoring.ts";
 import { ingressSchema, namespacesSchema, platformSchema, uiSchema } from "./schema/platform.ts";
 import { registrySchema } from "./schema/registry.ts";
@@ -23,6 +24,7 @@ export const sections = {
   ingress: ingressSchema,
   registry: registrySchema.optional(),
   monitoring: monitoringSchema,
+  mesh: meshSchema,
   ui: uiSchema,
   controlPlane: controlPlaneSchema,
 } as const;
@@ -39,5 +41,6 @@ export type Backup = z.infer<typeof backupSchema>;
 export type Ingress = z.infer<typeof ingressSchema>;
 export type Registry = z.infer<typeof registrySchema>;
 export type Monitoring = z.infer<typeof monitoringSchema>;
+export type Mesh = z.infer<typeof meshSchema>;
 export type Ui = z.infer<typeof uiSchema>;
 export type ControlPlane = z.infer<typeof controlPlaneSchema>;

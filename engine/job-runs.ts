@@ -38,7 +38,7 @@ export async function runJob(run: JobRun, name: string): Promise<number> {
   await kubectl.call(["create", "job", made, `--from=cronjob/${name}`, "-n", namespace]);
   const identity = { apiVersion: "batch/v1", kind: "Job", metadata: { name: made, namespace } };
   const ended = await waitForJob(kubectl, identity, { timeoutSeconds: run.timeoutSeconds });
-  for (const line of ended.log.trimEnd().split("\n")) log(line);
+  for (const line of ended.lines) log(line);
   const code = ended.exitCode === undefined ? "" : ` with exit code ${ended.exitCode}`;
   log(`Job ${namespace}/${made} ${ended.succeeded ? "succeeded" : `failed${code}`}`);
   return ended.succeeded ? 0 : 1;

@@ -12,10 +12,18 @@ export interface Options {
   readonly markdown: boolean;
   /** Only shows what would be done. */
   readonly show: boolean;
+  /** Folder that a bundle of host steps is written to. */
+  readonly bundle: string | undefined;
   /** Git revision to compare with. */
   readonly base: string | undefined;
   /** Names given by an option that takes several, parted by commas. */
   readonly dead: readonly string[];
+  /** What a recovery restores from: `survivor`, or a file. */
+  readonly from: string | undefined;
+  /** File with the private key that opens an archive. */
+  readonly key: string | undefined;
+  /** One member of etcd, by its host. */
+  readonly member: string | undefined;
   /** How long a token lives. */
   readonly duration: string | undefined;
   readonly timeoutSeconds: number;
@@ -30,8 +38,12 @@ export type OptionName =
   | "json"
   | "markdown"
   | "show"
+  | "bundle"
   | "base"
   | "dead"
+  | "from"
+  | "key"
+  | "member"
   | "timeout"
   | "duration";
 
@@ -44,8 +56,12 @@ const types = {
   json: { type: "boolean" },
   markdown: { type: "boolean" },
   show: { type: "boolean" },
+  bundle: { type: "string" },
   base: { type: "string" },
   dead: { type: "string" },
+  from: { type: "string" },
+  key: { type: "string" },
+  member: { type: "string" },
   timeout: { type: "string" },
   duration: { type: "string" },
 } as const;
@@ -67,7 +83,18 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
   if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1) {
     throw new Error(`--timeout is "${timeout ?? ""}", but it must be a whole number of seconds, 1 or more`);
   }
-  for (const key of ["stack", "config-file", "context", "out", "base", "dead"] as const) {
+  for (const key of [
+    "stack",
+    "config-file",
+    "context",
+    "out",
+    "bundle",
+    "base",
+    "dead",
+    "from",
+    "key",
+    "member",
+  ] as const) {
     if (given[key] === "") throw new Error(`--${key} is empty; give it a value or leave it out`);
   }
   return {
@@ -79,8 +106,12 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     json: given.json ?? false,
     markdown: given.markdown ?? false,
     show: given.show ?? false,
+    bundle: given.bundle,
     base: given.base,
     dead: given.dead?.split(",") ?? [],
+    from: given.from,
+    key: given.key,
+    member: given.member,
     duration: given.duration,
     timeoutSeconds,
   };

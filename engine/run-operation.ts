@@ -1,12 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import {
+  findingsScript,
+  type HostFindings,
+  parseFindings,
+  unreachableHost,
+} from "../components/plan/control-plane/host-findings.ts";
 import { standingOf } from "../components/plan/control-plane/member-change.ts";
 import type { Operation } from "../components/plan/control-plane/operation.ts";
 import { fromHome } from "../config/home-path.ts";
 import type { Config } from "../config/parse.ts";
 import { type HostAddress, HostUnreachable, Ssh } from "./direct/ssh.ts";
 import type { Workspace } from "./files.ts";
+import { sendFile } from "./host-files.ts";
 import { lastLines } from "./process.ts";
 
 type Kubeadm = Extract<Config["controlPlane"], { mode: "kubeadm" }>;
@@ -19,11 +26,6 @@ export interface OperationSettings {
 
 const marker = "quorum-operation";
 
-/** The operation as a list, before anything is done. */
-export function describeOperation({ title, steps }: Operation): string[] {
-  return [`${title}:`, ...steps.map(({ host, what }, index) => `  ${index + 1}. ${host}: ${what}`)];
-}
-
 /**
  * Carries an operation out, step by step, over SSH alone. Every step may be run again, so a run that was ended anywhere is
  * begun again from the front.
@@ -35,8 +37,13 @@ export async function runOperation(operation: Operation, settings: OperationSett
   const { workspace, controlPlane, log } = settings;
   const ssh = new Ssh(workspace);
   try {
-    for (const [index, { host, what, script }] of operation.steps.entries()) {
+    for (const [index, { host, what, script, file }] of operation.steps.entries()) {
       log(`${index + 1}/${operation.steps.length} ${host}: ${what} …`);
+      if (file !== undefined) {
+        const { from } = file;
+        const source = "file" in from ? from : { address: addressOf(controlPlane, from.host), path: from.path };
+        await sendFile(ssh, source, addressOf(controlPlane, host), file.to);
+      }
       const { code, stdout, stderr } = await ssh.run(
         addressOf(controlPlane, host),
         `echo ${marker}\nbash -s <<'QUORUM_OPERATION'\n${script}QUORUM_OPERATION\n`,
@@ -60,6 +67,33 @@ export async function runOperation(operation: Operation, settings: OperationSett
   }
 }
 
+/** What each host says of itself, asked side by side; one that cannot be entered says why. */
+export async function askHosts(
+  hosts: readonly string[],
+  { workspace, controlPlane }: OperationSettings,
+): Promise<HostFindings[]> {
+  const ssh = new Ssh(workspace);
+  try {
+    return await Promise.all(
+      hosts.map(async (host) => {
+        try {
+          const { stdout } = await ssh.run(
+            addressOf(controlPlane, host),
+            `echo ${marker}\nbash -s <<'QUORUM_OPERATION'\n${findingsScript(host)}QUORUM_OPERATION\n`,
+            marker,
+          );
+          return parseFindings(host, stdout);
+        } catch (error) {
+          if (error instanceof HostUnreachable) return unreachableHost(host, error.message);
+          throw error;
+        }
+      }),
+    );
+  } finally {
+    ssh.close();
+  }
+}
+
 /** A machine made anew has another host key; whoever replaces it knows that. */
 export function forgetHostKey({ stateDir }: Workspace, address: string): void {
   spawnSync("ssh-keygen", ["-R", address, "-f", join(stateDir, "ssh", "known_hosts")], { stdio: "ignore" });
@@ -71,7 +105,8 @@ function standingLine(voters: number, alive: number): string {
   return `${alive} of ${voters} etcd members answer, ${quorum} must agree: ${spare}`;
 }
 
-function addressOf({ hosts, ssh }: Kubeadm, name: string): HostAddress {
+/** How a host of the stack is entered. */
+export function addressOf({ hosts, ssh }: Kubeadm, name: string): HostAddress {
   const host = hosts[name];
   if (host === undefined) throw new Error(`the plan names host "${name}", which the configuration does not have`);
   return { host: host.address, port: ssh.port, user: ssh.user, privateKey: privateKeyOf(ssh) };

@@ -15,6 +15,7 @@ import {
   type LocalHost,
 } from "./hosts.ts";
 import { ensureImages } from "./images.ts";
+import { raiseLimits, restoreLimits } from "./limits.ts";
 import { ensurePackages, findProgram } from "./packages.ts";
 import { root, stateDir } from "./paths.ts";
 import { registryPort, startRegistry, startRegistryForHosts } from "./registry.ts";
@@ -115,6 +116,7 @@ export async function ensureLocal(needs: LocalNeeds, log: Log): Promise<{ unavai
     await startRegistryForHosts(network.gateway);
   });
   const unavailable = await timed("images", () => ensureImages(needs.images, log));
+  raiseLimits();
   await timed("hosts", async () => {
     for (const host of needs.hosts) {
       if (await startHost(host, needs.hosts, network)) log(`host ${host.name} (${host.address}) is up`);
@@ -173,6 +175,7 @@ export async function resetLocal(stack: string): Promise<void> {
   await stopLocal();
   for (const name of madeHosts()) await removeHost(name);
   await removeBridge();
+  restoreLimits();
   await removeDocker();
   for (const name of ["hosts", "registry", "build", "services", "logs", "ssh", "phases.json", "kube-cache"]) {
     rmSync(join(stateDir, name), { recursive: true, force: true });

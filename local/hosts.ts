@@ -35,6 +35,15 @@ export const sshKeyFile = join(stateDir, "ssh", "id_ed25519");
 /** The machine's end of the host's link; the other end is the host's eth0. A link's name may have 15 bytes. */
 const linkName = (name: string) => `quorum-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
 
+/**
+ * A hardware address that stays the same whenever the link of an IP address is made anew: neighbours remember the last one for
+ * up to 45 s. A bridge without one of its own takes that of any port, and changes it as hosts come and go.
+ */
+function hardwareAddress(of: string): string {
+  // The first byte says: of one machine, and made by hand.
+  return `02${createHash("sha256").update(of).digest("hex").slice(0, 10)}`.replace(/..(?=.)/g, "$&:");
+}
+
 export const gatewayOf = (hosts: readonly LocalHost[]) =>
   `${(hosts[0]?.address ?? "10.210.0.1").split(".").slice(0, 3).join(".")}.1`;
 
@@ -69,7 +78,7 @@ const forwardRules = [
 export async function ensureBridge(network: HostNetwork): Promise<void> {
   await refuseForeignBridge();
   if (!(await linkExists(bridge))) {
-    await run("ip", ["link", "add", bridge, "type", "bridge"]);
+    await run("ip", ["link", "add", bridge, "address", hardwareAddress(bridge), "type", "bridge"]);
     await run("ip", ["link", "set", bridge, "alias", root]);
     await run("ip", ["address", "add", `${network.gateway}/${bridgePrefix}`, "dev", bridge]);
   }
@@ -173,7 +182,8 @@ async function makeHostNetwork(host: LocalHost, network: HostNetwork): Promise<v
   await run("ip", ["netns", "add", namespace]);
   const within = (...args: string[]) => run("ip", ["-n", namespace, ...args]);
   await within("link", "set", "lo", "up");
-  await run("ip", ["link", "add", outside, "type", "veth", "peer", "name", inside, "netns", namespace]);
+  const peer = ["name", inside, "address", hardwareAddress(host.address), "netns", namespace];
+  await run("ip", ["link", "add", outside, "type", "veth", "peer", ...peer]);
   await within("address", "add", `${host.address}/${bridgePrefix}`, "dev", inside);
   // Packets to a Service address that kube-proxy does not know end here, before anything could send one. (A bridge
   // without ports: every kernel that can run the hosts has bridges, not every one has dummy links.)
@@ -210,6 +220,8 @@ export async function startHost(host: LocalHost, hosts: readonly LocalHost[], ne
   await ensureSshKeys(host.name);
   if (serviceState(serviceName(host.name)) !== "running") {
     await endHostProcesses(host.name);
+    // A machine that boots has no cgroups of pods from before; the kubelet looks for the container of each for 1.5 s first.
+    await removeCgroups(host.name);
     await makeHostNetwork(host, network);
     writeHostFiles(host, hosts, network);
   }
@@ -231,6 +243,8 @@ export async function startHost(host: LocalHost, hosts: readonly LocalHost[], ne
 
 /** Stops the host as a power cut would; its disks stay. */
 export async function stopHost(name: string): Promise<void> {
+  // The link first: a kernel says goodbye for the processes that are killed, a host without power says nothing.
+  if (await linkExists(linkName(name))) await run("ip", ["link", "set", linkName(name), "down"]);
   await stopService(serviceName(name), 0);
   await endHostProcesses(name);
 }

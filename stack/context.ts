@@ -1,8 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { ControlPlane, type ControlPlaneSummary } from "../components/control-plane/control-plane.ts";
+import {
+  type ClusterAccess,
+  ControlPlane,
+  type ControlPlaneSummary,
+} from "../components/control-plane/control-plane.ts";
 import { AppImages } from "../components/image/app-images.ts";
 import { type ConnectionPlan, planConnections } from "../components/plan/connections/connections.ts";
+import { withLayout } from "../components/plan/control-plane/targets.ts";
 import { thirdPartyImage } from "../components/plan/images/image-names.ts";
 import { imageReference } from "../components/plan/images/images.ts";
 import type { StackConfig } from "../config.ts";
@@ -14,6 +19,8 @@ export interface StackContext {
   /** Of the stack's cluster; every object comes through it. */
   readonly provider: k8s.Provider;
   readonly controlPlane: ControlPlaneSummary;
+  /** How to reach the cluster, for what has to be asked of it before something is made. */
+  readonly access: ClusterAccess;
   readonly images: StackImages;
   readonly connections: ConnectionPlan;
 }
@@ -43,8 +50,9 @@ export function openStack(config: StackConfig, stack: string): StackContext {
     config,
     provider,
     controlPlane: cluster.summary,
+    access: cluster.access,
     images: stackImages(config, stack),
-    connections: planConnections(config),
+    connections: planConnections(withLayout(config)),
   };
 }
 

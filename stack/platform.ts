@@ -22,6 +22,8 @@ import type { StackContext } from "./context.ts";
 export interface Platform {
   /** Name of a namespace, known once its policies are there: what uses it comes after them. */
   readonly nameOf: (place: Place) => pulumi.Output<string>;
+  /** The same, known once pods there can have a proxy of the mesh, where the stack has one. */
+  readonly inMesh: (place: Place) => pulumi.Output<string>;
   /** The same, known once its generated secrets are there too. */
   readonly withSecrets: (place: Place) => pulumi.Output<string>;
   readonly policies: NetworkPolicies;
@@ -58,6 +60,7 @@ export function makePlatform(context: StackContext): Platform {
   }
   return {
     nameOf,
+    inMesh: nameOf,
     withSecrets: (place) => generated.get(place) ?? nameOf(place),
     policies,
     storageClassName: makeStorage(context)?.className ?? config.storage.className,
@@ -88,7 +91,7 @@ export function makeIngressController(
   { nameOf }: Platform,
 ): IngressController | undefined {
   const { ingress, services, monitoring } = config;
-  if (ingress.controller === "existing") return undefined;
+  if (ingress.controller !== "traefik") return undefined;
   return new IngressController(
     "ingress-controller",
     {

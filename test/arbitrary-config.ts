@@ -53,6 +53,22 @@ const placement = fc.record({
   tolerations: fc.constantFrom([], [{ key: "dedicated", value: "batch", effect: "NoSchedule" }], [{ key: "any" }]),
 });
 
+const route = fc.record(
+  {
+    timeoutMillis: fc.integer({ min: 1000, max: 60_000 }),
+    retries: fc.record({ attempts: fc.integer({ min: 1, max: 5 }) }),
+    connections: fc.record({ max: fc.integer({ min: 1, max: 100 }) }),
+    outliers: fc.constantFrom({}, { consecutive5xx: 3, maxEjectionPercent: 100 }),
+    matches: fc.constantFrom(
+      [],
+      [{ headers: { "x-tester": { exact: "yes" } }, timeoutMillis: 5000 }],
+      [{ methods: ["GET", "PUT"] }],
+    ),
+    api: fc.constantFrom("istio", "gateway"),
+  },
+  { requiredKeys: [] },
+);
+
 const everyService = fc.record({
   role: fc.constantFrom("web", "worker"),
   port: fc.integer({ min: 1, max: 65535 }),
@@ -75,12 +91,34 @@ const everyService = fc.record({
   retain: fc.boolean(),
   progressSeconds: maybe(fc.integer({ min: 30, max: 3600 })),
   calls: fc.subarray(serviceNames),
+  callsWhat: maybe(
+    fc.constantFrom({ methods: ["GET"] }, { paths: ["/a", "/b/*"] }, { methods: ["POST"], paths: ["/"] }),
+  ),
+  callsOut: fc.boolean(),
+  inMesh: maybe(fc.boolean()),
+  versions: maybe(
+    fc.constantFrom(
+      { "v0.1": {} },
+      { "v0.1": { weight: 50 }, "v0.2": { weight: 50 } },
+      { "v0.1": { weight: 99, env: { GREETING: "old" } }, b: { weight: 0 }, "2026.1": { weight: 1, replicas: 3 } },
+    ),
+  ),
+  canaryAt: maybe(fc.integer({ min: 0, max: 2 })),
+  route: maybe(route),
 });
+const existingMesh = { mode: "existing", external: { msgd: { address: "192.0.2.7", port: 9997, protocol: "http" } } };
 type Drawn = typeof everyService extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** A service as a user may write it: what contradicts what was drawn before is left out. */
-function service(name: string, index: number, drawn: Drawn, names: readonly string[]): Fields {
-  const { kind, scale, reached, secretFiles, calls, affinitySeconds, progressSeconds, retain, ...rest } = drawn;
+function service(name: string, index: number, drawn: Drawn, names: readonly string[], meshed: boolean): Fields {
+  const { kind, scale, reached, secretFiles, calls, callsWhat, callsOut, affinitySeconds, progressSeconds, retain } =
+    drawn;
+  const { role, port, scrape, type, env, config, resources: wanted, priority, rollback, placement: where } = drawn;
+  const { outbound: ranges, gracePeriodSeconds } = drawn;
+  const rest = {
+    ...{ role, port, scrape, type, env, config, resources: wanted, priority, rollback, placement: where },
+    ...{ outbound: ranges, gracePeriodSeconds },
+  };
   const stateless = kind === "DaemonSet";
   // Pods that share a volume take each other's place one by one.
   const mounted = kind === "StatefulSet" ? drawn.volumes : stateless || scale !== undefined ? {} : drawn.volumes;
@@ -103,7 +141,29 @@ function service(name: string, index: number, drawn: Drawn, names: readonly stri
     ...(reached === "headless" && { headless: true }),
     ...(reached === "outside" && { expose: { port: 20_000 + index } }),
     ...(reached === "ingress" && { ingress: { hostname: `s${index}.example.com`, tls: {} } }),
-    calls: calls.filter((other) => names.includes(other) && other !== name),
+    ...traffic(drawn, meshed, kind === "Deployment" && Object.keys(mounted).length === 0),
+    calls: [
+      ...calls
+        .filter((other) => names.includes(other) && other !== name)
+        .map((other) => (meshed && callsWhat !== undefined ? { service: other, ...callsWhat } : other)),
+      ...(meshed && callsOut ? ["msgd"] : []),
+    ],
+  });
+}
+
+/** What is said of requests where there is a mesh: all of its services are in it. */
+function traffic({ inMesh, versions, canaryAt, route: drawn }: Drawn, meshed: boolean, stateless: boolean): Fields {
+  if (!meshed) return inMesh === undefined ? {} : { mesh: inMesh };
+  const own = stateless ? versions : undefined;
+  const [first, ...others] = Object.keys(own ?? {});
+  const staged = canaryAt !== undefined && first !== undefined && others.length > 0;
+  const { connections, outliers, retries, ...plain } = drawn ?? {};
+  return present({
+    versions: staged
+      ? { ...Object.fromEntries(others.map((name, index) => [name, { weight: index === 0 ? 100 : 0 }])), [first]: {} }
+      : own,
+    canary: staged ? { to: first, steps: [5, 100], at: canaryAt, judged: false } : undefined,
+    route: drawn && (plain.api === "gateway" ? plain : present({ ...plain, connections, outliers, retries })),
   });
 }
 
@@ -139,8 +199,9 @@ export function validConfig(base: Sections): fc.Arbitrary<Sections> {
         }),
         generated: fc.boolean(),
         trace: fc.constantFrom(5, 15, 60),
+        meshed: fc.boolean(),
       })
-      .map(({ services, jobs, access, generated, trace }): Sections => {
+      .map(({ services, jobs, access, generated, trace, meshed }): Sections => {
         const secrets = generated ? { generatedSecrets: { "shop-database": { keys: ["password"] } } } : {};
         const prometheus = {
           ...(base["monitoring"]?.["prometheus"] as Fields | undefined),
@@ -152,9 +213,13 @@ export function validConfig(base: Sections): fc.Arbitrary<Sections> {
         return {
           ...base,
           services: Object.fromEntries(
-            services.map((drawn, index) => [names[index] ?? "", service(names[index] ?? "", index, drawn, names)]),
+            services.map((drawn, index) => [
+              names[index] ?? "",
+              service(names[index] ?? "", index, drawn, names, meshed),
+            ]),
           ),
           jobs,
+          ...(meshed && { mesh: existingMesh }),
           security: { ...base["security"], access, ...secrets },
           ingress: { ...base["ingress"], className: "public", controllerNamespace: "ingress-nginx" },
           monitoring: { ...base["monitoring"], prometheus },

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { makeIdentity } from "../components/control-plane/care/age.mjs";
 import { planControlPlane } from "../components/plan/control-plane/control-plane.ts";
 import { imageCatalog, parseConfig } from "../config/parse.ts";
 import { InputError } from "../components/plan/problems.ts";
@@ -103,6 +104,8 @@ describe("defaults", () => {
         ingress: "ingress",
         registry: "registry",
         ui: "cluster-ui",
+        mesh: "istio-system",
+        meshAgents: "istio-cni",
       },
       storage: { provisioner: "local-path", path: "/var/lib/quorum/volumes", retain: true },
       monitoring: {
@@ -155,14 +158,34 @@ describe("defaults", () => {
         local: false,
         metrics: true,
         goal: "minimal",
-        etcd: { events: "shared", quotaMiB: 2048, roundTripMillis: 10 },
+        etcd: {
+          events: "shared",
+          quotaMiB: 2048,
+          roundTripMillis: 10,
+          maintenance: {
+            enabled: true,
+            schedule: "41 * * * *",
+            timeZone: "Etc/UTC",
+            quotaPercent: 80,
+            freeMiB: 200,
+            dryRun: false,
+          },
+          drill: { enabled: true, schedule: "47 3 * * *", timeZone: "Etc/UTC", memoryMiB: 1024 },
+        },
         hosts: { a: { address: "192.0.2.11", role: "control-plane", kubelet: {} } },
         ssh: { user: "root", port: 22, privateKeyFile: "key" },
         network: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "routed" },
         kubelet: {},
         kubeProxy: {},
         ignorePreflightErrors: [],
+        balancer: { kind: "given" },
         certSans: [],
+        encryption: { provider: "secretbox", resources: ["secrets"], keyGeneration: 1 },
+        audit: { enabled: true, maxAgeDays: 30, maxBackups: 10, maxSizeMiB: 100 },
+        issuers: {},
+        apiServer: {},
+        flags: { apiServer: {}, controllerManager: {}, scheduler: {}, etcd: {} },
+        certificates: { days: 365, authorityDays: 3650 },
       },
       skipped: [],
     });
@@ -175,19 +198,75 @@ describe("defaults", () => {
 });
 
 describe("a bad configuration", () => {
+  it("of the hardening is told of by key, all at once", () => {
+    const found = problems(
+      withControlPlane({
+        encryption: { provider: "aesgcm", resources: ["*.*"], keyGeneration: 0 },
+        audit: { maxSizeMiB: 0, maxBackups: "ten" },
+        issuers: { login: { url: "http://login.example.com", audiences: [], certificateAuthority: "none" } },
+        flags: { kubelet: {} },
+        certificates: { days: 0 },
+        cloudProvider: "AWS",
+      }),
+    );
+    const key = "quorum:controlPlane";
+    expect(found.toSorted()).toEqual(
+      [
+        `${key}.encryption.provider is "aesgcm", but it must be one of secretbox, aescbc, identity; set it to one of them`,
+        `${key}.encryption.resources.0 is "*.*", but it must be a kind as resource or resource.group, in lower case; set it, for example to configmaps`,
+        `${key}.encryption.keyGeneration is 0, but it must be an integer from 1 to 1000; set it, for example to 2`,
+        `${key}.audit.maxSizeMiB is 0, but it must be an integer from 1 to 10240; set it, for example to 100`,
+        `${key}.audit.maxBackups is "ten", but it must be an integer from 1 to 1000; set it, for example to 10`,
+        `${key}.issuers.login.url is a value not shown here, but it must be an https address without query and fragment; set it, for example to https://login.example.com`,
+        `${key}.issuers.login.audiences is a list, but it must be a list of one client's name at least; set it, for example to [kubernetes]`,
+        `${key}.issuers.login.certificateAuthority is "none", but it must be certificates in PEM that sign the provider's own; set it, for example to the text between and with the lines BEGIN and END CERTIFICATE`,
+        `${key}.flags.kubelet is not a known key, but it must be one of apiServer, controllerManager, scheduler, etcd; remove it`,
+        `${key}.certificates.days is 0, but it must be an integer from 1 to 3650; set it, for example to 365`,
+        `${key}.cloudProvider is "AWS", but it must be the name of a cloud, in lower case; set it, for example to openstack`,
+      ].toSorted(),
+    );
+  });
+
+  it("about the backup of etcd is told of by key, and a private key given by mistake is not shown", () => {
+    const { identity } = makeIdentity();
+    const etcd = {
+      backup: {
+        recipients: [identity],
+        store: { s3: { endpoint: "s3.example.com", bucket: "prod" } },
+        keep: { last: 0 },
+        schedule: "17 * * * *",
+      },
+      maintenance: { freeMiB: 0 },
+    };
+    const found = problems(withControlPlane({ etcd }));
+    expect(found).toEqual([
+      expect.stringMatching(/^quorum:controlPlane\.etcd\.backup\.store\.s3\.endpoint is "s3\.example\.com", but/),
+      expect.stringMatching(
+        /^quorum:controlPlane\.etcd\.backup\.store\.s3\.accessKeyId is missing, but it must be a secret/,
+      ),
+      expect.stringMatching(/store\.s3\.secretAccessKey is missing, but it must be a secret/),
+      "quorum:controlPlane.etcd.backup.keep.last is 0, but it must be an integer from 1 to 1000; set it, for example to 24",
+      "quorum:controlPlane.etcd.maintenance.freeMiB is 0, but it must be an integer from 1 to 8192; set it, for example to 200",
+    ]);
+    const backup = { recipients: [identity], store: { folder: "/mnt/backups" } };
+    const key = problems(withControlPlane({ etcd: { backup } }));
+    expect(key).toEqual([expect.stringMatching(/recipients\.0 is the private half of a key/)]);
+    expect([...found, ...key].join()).not.toContain(identity.slice(16, 40));
+  });
+
   it.each<[string, Raw, string[]]>([
     [
       "unknown section",
       { ...good, servces: {} },
       [
-        "quorum:servces is not a known key, but it must be one of platform, images, services, jobs, namespaces, security, storage, backup, ingress, registry, monitoring, ui, controlPlane; did you mean services?",
+        "quorum:servces is not a known key, but it must be one of platform, images, services, jobs, namespaces, security, storage, backup, ingress, registry, monitoring, mesh, ui, controlPlane; did you mean services?",
       ],
     ],
     [
       "misspelt key",
       withService({ replicaz: 3 }),
       [
-        "quorum:services.shop.replicaz is not a known key, but it must be one of image, kind, role, podManagement, replicas, autoscale, port, expose, servicePort, headless, affinitySeconds, ingress, calls, outbound, exposedTo, scrape, traces, type, env, config, secrets, volumes, resources, priority, placement, progressSeconds, rollback, probes, gracePeriodSeconds; did you mean replicas?",
+        "quorum:services.shop.replicaz is not a known key, but it must be one of image, kind, role, podManagement, replicas, autoscale, port, expose, servicePort, headless, affinitySeconds, ingress, calls, outbound, exposedTo, scrape, traces, type, env, config, secrets, volumes, resources, versions, canary, route, mesh, protocol, priority, placement, progressSeconds, rollback, probes, gracePeriodSeconds; did you mean replicas?",
       ],
     ],
     [

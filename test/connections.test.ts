@@ -32,6 +32,8 @@ const rich: Sections = {
     mail: service({ port: 8082, outbound: [{ subnet: "198.51.100.0/24", port: 25 }] }),
     alone: service({ port: 8081 }),
   },
+  // The care of etcd is told of by a test of its own.
+  controlPlane: { ...runnableSections("dev")["controlPlane"], etcd: { maintenance: { enabled: false } } },
   ui: {},
   jobs: {
     nightly: { schedule: "5 3 * * *", call: "orders/api/job/run/wakeUp" },
@@ -53,6 +55,7 @@ const byName = (part: string) => ({
 /** A stack with every part of the platform that has pods. */
 const platform: Sections = {
   ...rich,
+  controlPlane: runnableSections("dev")["controlPlane"] ?? {},
   monitoring: {
     ...runnableSections("dev")["monitoring"],
     ...Object.fromEntries(["prometheus", "alertmanager", "grafana", "zipkin"].map((part) => [part, byName(part)])),

@@ -57,6 +57,7 @@ describe("the dashboards", () => {
         "backups/backups.json": "quorum-backups",
         "cluster/api-server.json": "quorum-api-server",
         "cluster/certificates.json": "quorum-certificates",
+        "cluster/control-plane-care.json": "quorum-control-plane-care",
         "cluster/controllers.json": "quorum-controllers",
         "cluster/coredns.json": "quorum-coredns",
         "cluster/etcd.json": "quorum-etcd",

@@ -72,7 +72,12 @@ function checkSelectors(objects: readonly KubeObject[]): void {
     if (labels === undefined) continue;
     expect(Object.keys(labels).length, called(object)).toBeGreaterThan(0);
     const chosen = chosenBy(labels, object.metadata.namespace);
-    expect(chosen.length, `${called(object)} selects ${chosen.map((each) => called(each.object)).join(", ")}`).toBe(1);
+    const selected = `${called(object)} selects ${chosen.map((each) => called(each.object)).join(", ")}`;
+    // Versions of a service are behind one Service.
+    const versions = new Set(chosen.map((each) => each.labels["version"]));
+    expect(versions.size, selected).toBe(chosen.length);
+    if (object.kind !== "Service" || labels["version"] !== undefined) expect(chosen.length, selected).toBe(1);
+    expect(chosen.length, selected).toBeGreaterThan(0);
     if (isOf("Deployment", "StatefulSet", "DaemonSet")(object)) expect(chosen[0]?.object).toBe(object);
   }
 }
@@ -116,6 +121,44 @@ function checkBudgets(objects: readonly KubeObject[]): void {
   }
 }
 
+/** Each route shares out 100 percent to subsets or Services that there are, of hosts that there are, and its last rule takes all. */
+function checkRoutes(objects: readonly KubeObject[]): void {
+  const spec = (object: KubeObject) => object["spec"] as Record<string, never[]> & { readonly host: string };
+  const subsets = objects
+    .filter(isOf("DestinationRule"))
+    .flatMap((rule) =>
+      (spec(rule)["subsets"] ?? []).map(({ name, labels }) => ({ host: spec(rule).host, name, labels })),
+    );
+  for (const route of objects.filter(isOf("VirtualService"))) {
+    const rules = spec(route)["http"] as unknown as readonly {
+      readonly match?: unknown;
+      readonly route: readonly {
+        readonly weight?: number;
+        readonly destination: { readonly host: string; readonly subset?: string };
+      }[];
+    }[];
+    expect(rules.at(-1)?.match, called(route)).toBeUndefined();
+    for (const { route: to } of rules) {
+      if (to.some(({ weight }) => weight !== undefined))
+        expect(
+          to.reduce((sum, { weight = 0 }) => sum + weight, 0),
+          called(route),
+        ).toBe(100);
+      for (const { destination } of to)
+        if (destination.subset !== undefined)
+          expect(
+            subsets.filter(({ host, name }) => host === destination.host && name === destination.subset),
+          ).toHaveLength(1);
+    }
+  }
+  const services = new Set(objects.filter(isOf("Service")).map(({ metadata }) => metadata.name));
+  for (const { object } of objects.filter(isOf("HTTPRoute")).map((each) => ({ object: each })))
+    for (const { backendRefs = [] } of spec(object)["rules"] as unknown as readonly {
+      readonly backendRefs?: readonly { readonly name: string }[];
+    }[])
+      for (const { name } of backendRefs) expect(services, called(object)).toContain(name);
+}
+
 test(
   "valid configurations, drawn at random, make objects with fitting names, selectors and budgets",
   { timeout: 120_000 },
@@ -126,6 +169,7 @@ test(
         checkNames(objects);
         checkSelectors(objects);
         checkBudgets(objects);
+        checkRoutes(objects);
       }),
       { numRuns: 30 },
     );

@@ -77,7 +77,7 @@ async function isUp(): Promise<boolean> {
 export async function main(argv: string[]): Promise<number> {
   const [which = "all", ...rest] = argv;
   // One after the other; those of one group side by side, as they wait for the cluster most of the time.
-  const onCluster = [["cluster", "stacks"], ["end"]];
+  const onCluster = [["cluster", "stacks"], ["hosts"], ["end"]];
   const groups: Record<string, readonly (readonly string[])[]> = {
     // The cluster first: what it builds (kubeadm, promtool) is what some unit tests check our files with.
     all: [...onCluster, ["unit"]],

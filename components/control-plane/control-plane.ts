@@ -1,11 +1,10 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { type PlannedHost, planControlPlane } from "../plan/control-plane/control-plane.ts";
-import { networkScript, nodeScript, prepareScript, type StepContext } from "../plan/control-plane/host-steps.ts";
-import type { KubeadmSettings } from "../plan/control-plane/hosts.ts";
-import { changeScript, initScript, kubeconfigScript } from "../plan/control-plane/init-step.ts";
-import { joinScript, ticketScript } from "../plan/control-plane/join-step.ts";
-import { list } from "../plan/problems.ts";
+import { planControlPlane } from "../plan/control-plane/control-plane.ts";
+import { hostScripts, kubeconfigStep } from "../plan/control-plane/host-scripts.ts";
+import type { StepContext } from "../plan/control-plane/host-steps.ts";
+import type { CareSettings } from "../plan/control-plane/care.ts";
+import type { EtcdSettings, KubeadmSettings } from "../plan/control-plane/hosts.ts";
 
 /** How host steps reach their hosts. */
 export interface SshArgs {
@@ -29,6 +28,9 @@ export interface KubeadmControlPlaneArgs extends KubeadmSettings {
   readonly ssh: SshArgs;
   /** Registry that stands in for registry.k8s.io. @default none */
   readonly mirror?: string | undefined;
+  readonly etcd: EtcdSettings & CareSettings<pulumi.Input<string>>;
+  /** References of the images that static pods run besides kubeadm's own, by their names in data/images.yaml. */
+  readonly images?: Readonly<Record<string, string>> | undefined;
 }
 
 export type ControlPlaneArgs = ExistingControlPlaneArgs | KubeadmControlPlaneArgs;
@@ -53,12 +55,6 @@ export interface ClusterAccess {
   readonly clusterIdentifier: string;
 }
 
-interface StepExtras {
-  readonly stdin?: pulumi.Output<string>;
-  /** Run instead when the engine remembers the step. @default the step itself */
-  readonly update?: string;
-}
-
 /**
  * The cluster under everything else: one that exists, or one that kubeadm makes on hosts over SSH.
  *
@@ -76,13 +72,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       this.summary = { mode: "existing", context };
     } else {
       const plan = planControlPlane(args);
-      if (plan.beyondKubeadm.length > 0) {
-        throw new pulumi.ResourceError(
-          `quorum:controlPlane asks for ${list(plan.beyondKubeadm)}, but up carries out no more than one member and one API server on a host; set goal to minimal or storage-redundancy, leave out hosts with role etcd, and set etcd.events to shared`,
-          this,
-        );
-      }
-      const kubeconfig = this.provision(name, args, { settings: args, plan, mirror: args.mirror });
+      const kubeconfig = this.provision(name, args, { settings: args, plan, mirror: args.mirror, images: args.images });
       const { endpoint, members, quorum, tolerance, warnings } = plan;
       this.access = { kubeconfig, clusterIdentifier: plan.clusterName };
       this.summary = { mode: "kubeadm", endpoint, members, quorum, tolerance, warnings };
@@ -92,39 +82,30 @@ export class ControlPlane extends pulumi.ComponentResource {
 
   /** Carries out the plan: every step waits for the one before it, so one host at a time changes. */
   private provision(name: string, args: KubeadmControlPlaneArgs, context: StepContext): pulumi.Output<string> {
-    const { first, hosts } = context.plan;
-    const routed = args.network.plugin === "routed";
+    const made = new Map<string, command.remote.Command>();
     let last: command.remote.Command | undefined;
-    const step = (role: string, host: PlannedHost, create: string, more: StepExtras = {}) => {
+    for (const { name: role, host, script, update = script, input } of hostScripts(context)) {
+      const stdin = input === undefined ? undefined : outputOf(made, input);
       last = new command.remote.Command(
         `${name}-${role}`,
         {
           connection: { host: host.address, port: args.ssh.port, user: args.ssh.user, privateKey: args.ssh.privateKey },
-          create,
-          update: more.update ?? create,
+          create: script,
+          update,
           // Standard output carries what is secret: certificates, tickets, the kubeconfig. Progress goes to standard error.
           logging: "stderr",
-          ...(more.stdin && { stdin: more.stdin }),
+          ...(stdin && { stdin }),
         },
         { parent: this, dependsOn: last ? [last] : [], additionalSecretOutputs: ["stdout", "stderr"] },
       );
-      return last;
-    };
-    const prepare = (host: PlannedHost) => {
-      const prepared = step(`${host.name}-prepare`, host, prepareScript(context, host));
-      if (routed) step(`${host.name}-network`, host, networkScript(context, host));
-      return prepared.stdout;
-    };
-    prepare(first);
-    step(`${first.name}-init`, first, initScript(context), { update: changeScript(context) });
-    const kubeconfig = pulumi.secret(step("kubeconfig", first, kubeconfigScript).stdout);
-    step(`${first.name}-node`, first, nodeScript(context, first));
-    for (const host of hosts.filter((other) => other !== first)) {
-      const certificate = prepare(host);
-      const ticket = step(`${host.name}-ticket`, first, ticketScript(host), { stdin: certificate });
-      step(`${host.name}-join`, host, joinScript(context, host), { stdin: pulumi.secret(ticket.stdout) });
-      step(`${host.name}-node`, first, nodeScript(context, host));
+      made.set(role, last);
     }
-    return kubeconfig;
+    return outputOf(made, kubeconfigStep);
   }
+}
+
+function outputOf(made: ReadonlyMap<string, command.remote.Command>, step: string): pulumi.Output<string> {
+  const found = made.get(step);
+  if (found === undefined) throw new Error(`no step ${step} comes before the one that reads its output`);
+  return pulumi.secret(found.stdout);
 }

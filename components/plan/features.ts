@@ -1,5 +1,6 @@
 import { withoutCalls, withoutParts } from "./monitoring/left-out-parts.ts";
-import { harborImages, type ImageNeeds, jobImage } from "./images/images.ts";
+import { careImages, careOf, withoutCare } from "./control-plane/care.ts";
+import { harborImages, type ImageNeeds, istioImages, jobImage } from "./images/images.ts";
 import { jobsLeftOut, servicesLeftOut, withoutServices } from "./workload/left-out-services.ts";
 
 /** Part of a stack that was left out, and why: the stack output `skipped`. */
@@ -24,10 +25,14 @@ export function withoutUnavailable<Config extends ImageNeeds>(
   const ownStorage = storage.provisioner === "local-path";
   const localPath = keep(ownStorage, "local-path-provisioner", ["local-path-provisioner", "busybox"]);
   const { ingress, ui } = config;
-  const controller = ingress.controller === "traefik";
-  const traefik = keep(controller, "ingress-controller", ["traefik"]);
+  const meshed = keep(config.mesh?.mode === "install", "mesh", istioImages);
+  const kiali = keep(meshed && config.mesh?.kiali.enabled === true, "kiali", ["kiali"]);
+  const mesh = config.mesh && withoutMesh(config.mesh, { meshed, kiali });
+  const own = ingress.controller !== "existing";
+  const served =
+    ingress.controller === "istio" ? meshed : keep(ingress.controller === "traefik", "ingress-controller", ["traefik"]);
   // Without the controller that was to serve them, they would be rules that nobody follows.
-  const unserved = controller && !traefik;
+  const unserved = own && !served;
   const watched = withoutParts(monitoring, { keep, skipped, volumes: !ownStorage || localPath, unserved });
   const limits = { unavailable, volumes: !ownStorage || localPath };
   const noServices = servicesLeftOut(config.services ?? {}, config.images, limits);
@@ -40,6 +45,11 @@ export function withoutUnavailable<Config extends ImageNeeds>(
     skipped.push({ name: `ingress of ${name}`, reason: "the ingress controller is left out" });
   }
   const backup = keep(config.backup !== undefined, "volume backups", ["restic"]);
+  const { controlPlane } = config;
+  const backedUp = careOf(controlPlane).backup !== undefined;
+  const etcdBackup = keep(backedUp, "backups of etcd", careImages(controlPlane));
+  const maintained = careOf(controlPlane).maintenance !== undefined;
+  const maintenance = keep(maintained, "maintenance of etcd", careImages(withoutCare(controlPlane, { backup: true })));
   const registryNeeds = config.registry?.kind === "harbor" ? harborImages : ["registry", "node"];
   const registry = keep(config.registry !== undefined, `registry (${config.registry?.kind})`, registryNeeds);
   const headlamp = keep(ui.headlamp.enabled, "headlamp", ["headlamp"]);
@@ -51,8 +61,13 @@ export function withoutUnavailable<Config extends ImageNeeds>(
     config: {
       ...config,
       ...(services && { services: unserved ? withoutIngress(services) : services }),
-      ingress: { ...ingress, controller: traefik ? "traefik" : "existing" },
+      ingress: { ...ingress, controller: served ? ingress.controller : "existing" },
+      ...(mesh && { mesh }),
       backup: backup ? config.backup : undefined,
+      controlPlane: withoutCare(controlPlane, {
+        backup: backedUp && !etcdBackup,
+        maintenance: maintained && !maintenance,
+      }),
       registry: registry ? config.registry : undefined,
       ui: { ...ui, headlamp: { ...ui.headlamp, enabled: headlamp } },
       ...(config.jobs && { jobs: Object.fromEntries(jobs) }),
@@ -60,6 +75,18 @@ export function withoutUnavailable<Config extends ImageNeeds>(
       monitoring: { ...watched, alertmanager },
     },
     skipped,
+  };
+}
+
+/** Without its images there is no mesh: what services say of it is nobody's to follow then. */
+function withoutMesh<Mesh extends NonNullable<ImageNeeds["mesh"]>>(
+  mesh: Mesh,
+  has: { readonly meshed: boolean; readonly kiali: boolean },
+): Mesh {
+  return {
+    ...mesh,
+    mode: mesh.mode === "install" && !has.meshed ? "off" : mesh.mode,
+    kiali: { ...mesh.kiali, enabled: has.kiali },
   };
 }
 

@@ -14,8 +14,9 @@ export interface UrlSettings {
   readonly monitoring: Readonly<Record<ExposedPart, ReachedPart>> & {
     readonly tls?: object | undefined;
   };
-  readonly ingress: { readonly controller: "traefik" | "existing"; readonly expose: IngressPorts };
+  readonly ingress: { readonly controller: "traefik" | "istio" | "existing"; readonly expose: IngressPorts };
   readonly ui: { readonly headlamp: ReachedPart };
+  readonly mesh?: { readonly kiali: ReachedPart } | undefined;
   readonly controlPlane:
     | { readonly mode: "existing" }
     | {
@@ -43,7 +44,14 @@ interface ReachedPart {
  * Where people reach what the stack exposes, by its ingress where it has one. The first exposed service with role `web` is called `app`, others go by their
  * names. From configured hostnames, since a balancer's address is unknown at preview.
  */
-export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: UrlSettings): Record<string, string> {
+export function stackUrls({
+  services,
+  monitoring,
+  ingress,
+  ui,
+  mesh,
+  controlPlane,
+}: UrlSettings): Record<string, string> {
   const fallback = fallbackHost(controlPlane);
   const exposed = Object.entries(services)
     .flatMap(([name, { role, ...service }]): [string, string, string][] => {
@@ -55,6 +63,7 @@ export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: U
   const parts: readonly (readonly [string, ReachedPart])[] = [
     ...exposedParts.map((name) => [name, monitoring[name]] as const),
     ["headlamp", ui.headlamp],
+    ...(mesh === undefined ? [] : [["kiali", mesh.kiali] as const]),
   ];
   return Object.fromEntries([
     ...exposed.map(([name, , url]) => [name === app ? "app" : name, url]),
@@ -69,7 +78,7 @@ export function stackUrls({ services, monitoring, ingress, ui, controlPlane }: U
 
 /** An existing controller's ports are not known: the usual ones are. */
 function ingressUrl({ hostname, path = "/", tls }: IngressUrl, { controller, expose }: UrlSettings["ingress"]): string {
-  const { httpPort, httpsPort } = controller === "traefik" ? expose : { httpPort: 80, httpsPort: 443 };
+  const { httpPort, httpsPort } = controller !== "existing" ? expose : { httpPort: 80, httpsPort: 443 };
   const plain = `http://${hostname}${httpPort === 80 ? "" : `:${httpPort}`}`;
   const secure = `https://${hostname}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
   return `${tls === undefined ? plain : secure}${path === "/" ? "" : path}`;

@@ -9,6 +9,7 @@ import {
   namespaceRules,
   type Rule,
 } from "../plan/platform/access-roles.ts";
+import { lessRestrictedPlaces } from "../plan/platform/namespaces.ts";
 import { clusterWideName } from "../plan/platform/admission.ts";
 import type { Place } from "../plan/connections/parties.ts";
 
@@ -28,17 +29,24 @@ export class Access extends pulumi.ComponentResource {
   constructor(name: string, args: AccessArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:platform:Access", name, {}, opts);
     for (const [place, namespace] of Object.entries(args.namespaces)) {
+      const privileged = lessRestrictedPlaces[place as Place]?.level === "privileged";
       for (const role of accessRoles) {
-        this.allow(`${name}-${place}-${role}`, role, namespace, groupsOf(args.groups, role));
+        const rules = namespaceRules(role, privileged);
+        this.allow(`${name}-${place}-${role}`, { role, rules }, namespace, groupsOf(args.groups, role));
       }
     }
     if (args.clusterRoleOf !== undefined) this.allowCluster(name, args.clusterRoleOf, args.groups.operators);
     this.registerOutputs({});
   }
 
-  private allow(name: string, role: AccessRole, namespace: pulumi.Input<string>, groups: readonly string[]): void {
+  private allow(
+    name: string,
+    { role, rules }: { readonly role: AccessRole; readonly rules: readonly Rule[] },
+    namespace: pulumi.Input<string>,
+    groups: readonly string[],
+  ): void {
     const metadata = { name: `quorum-${role}`, namespace };
-    const made = new k8s.rbac.v1.Role(name, { metadata, rules: namespaceRules(role).map(plainRule) }, { parent: this });
+    const made = new k8s.rbac.v1.Role(name, { metadata, rules: rules.map(plainRule) }, { parent: this });
     if (groups.length === 0) return;
     new k8s.rbac.v1.RoleBinding(
       `${name}-binding`,

@@ -1,6 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { type ChartObject, planChart, resourceName, resourceType } from "../plan/platform/chart.ts";
+import { type ChartObject, type ChartPlan, planChart, resourceName, resourceType } from "../plan/platform/chart.ts";
 
 export interface ChartArgs {
   /** Path of the program helm. */
@@ -19,6 +22,15 @@ export interface ChartArgs {
   readonly values: Readonly<Record<string, unknown>>;
   /** Version that the chart takes the cluster for, such as 1.37.2. A render asks no cluster. @default helm's own */
   readonly kubernetesVersion?: string | undefined;
+  /** What all of its objects come after, and are taken away before. A component's own `dependsOn` says so of none of its children. @default nothing */
+  readonly after?: readonly pulumi.Resource[];
+  /** Fields of an object that others change in the cluster: paths such as `webhooks[0].failurePolicy`. @default none */
+  readonly changedByOthers?: (object: ChartObject) => readonly string[];
+  /**
+   * Folder where objects are kept once they are rendered. For a chart whose content never changes under its path and version, and
+   * whose values hold no secret. @default it is rendered each time
+   */
+  readonly keptIn?: string | undefined;
 }
 
 /** Helm waits for nothing here; only a repository that does not answer takes as long. */
@@ -38,17 +50,38 @@ export class Chart extends pulumi.ComponentResource {
   constructor(name: string, args: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:platform:Chart", name, {}, opts);
     const { namespace } = args;
-    const render = () => helmTemplate(name, args);
-    const { first, rest } = planChart(name, render(), render(), namespace);
+    const { first, rest } = chartPlan(name, args);
     const make = (object: ChartObject, dependsOn: readonly pulumi.CustomResource[]) =>
       new ChartResource(resourceType(object), resourceName(name, object, namespace), inputs(object), {
         parent: this,
-        dependsOn: [...dependsOn],
+        dependsOn: [...(args.after ?? []), ...dependsOn],
+        ignoreChanges: [...(args.changedByOthers?.(object) ?? [])],
       });
     const before = first.map((object) => make(object, []));
     this.objects = [...before, ...rest.map((object) => make(object, before))];
     this.registerOutputs({});
   }
+}
+
+function chartPlan(name: string, args: ChartArgs): ChartPlan {
+  const file = args.keptIn === undefined ? undefined : join(args.keptIn, `${renderingKey(name, args)}.json`);
+  if (file !== undefined && existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as ChartPlan;
+  const render = () => helmTemplate(name, args);
+  const plan = planChart(name, render(), render(), args.namespace);
+  if (file !== undefined) {
+    mkdirSync(dirname(file), { recursive: true });
+    // By another name first: whoever reads it meanwhile reads all of it.
+    const half = `${file}.${randomUUID()}`;
+    writeFileSync(half, JSON.stringify(plan));
+    renameSync(half, file);
+  }
+  return plan;
+}
+
+function renderingKey(name: string, args: ChartArgs): string {
+  const { helm, chart, repository, version, releaseName, namespace, values, kubernetesVersion } = args;
+  const given = [name, helm, chart, repository, version, releaseName, namespace, values, kubernetesVersion];
+  return createHash("sha256").update(JSON.stringify(given)).digest("hex").slice(0, 24);
 }
 
 function helmTemplate(name: string, args: ChartArgs): string {

@@ -48,6 +48,16 @@ export interface SecretArgs {
   readonly generated?: Readonly<Record<string, string>>;
 }
 
+/** What of a service is another in one of its versions. @default for each: as in the service */
+export interface VersionArgs {
+  readonly image?: pulumi.Input<string> | undefined;
+  readonly replicas?: number | undefined;
+  readonly autoscale?: AutoscaleSettings | undefined;
+  /** Comes over that of the service. */
+  readonly env?: Texts;
+  readonly resources?: ResourceSettings | undefined;
+}
+
 export interface WorkloadArgs {
   readonly namespace: pulumi.Input<string>;
   /** Name of the workload, the Service and all else; a change replaces them. @default the component's name */
@@ -64,6 +74,12 @@ export interface WorkloadArgs {
   readonly podManagement?: "Parallel" | "OrderedReady" | undefined;
   /** Port that the container listens on, 1 to 65535. Plain: below 1024 the pod needs leave for it. */
   readonly port: number;
+  /** Versions that run side by side behind the one Service, each a Deployment of its own. A change of a name replaces its objects. @default none */
+  readonly versions?: Readonly<Record<string, VersionArgs>> | undefined;
+  /** Whether each version has a Service of its own too, as routes of the Gateway API need it. @default false */
+  readonly versionServices?: boolean;
+  /** What is spoken at the port, for proxies. @default nothing is said */
+  readonly protocol?: "http" | "http2" | "grpc" | "tcp" | undefined;
   /** How the Service is reached from outside the cluster; undefined: not at all. */
   readonly expose?: ExposureArgs | undefined;
   /** Port of the Service. @default expose.port, or else port */

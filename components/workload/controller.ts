@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { podSelector, versionedName } from "../plan/workload/versions.ts";
 import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 import { claimTemplates } from "./volumes.ts";
@@ -10,6 +11,8 @@ export interface ControllerParts {
   /** Of the component. */
   readonly name: string;
   readonly serviceName: string;
+  /** Undefined for a service without versions. */
+  readonly version?: string | undefined;
   /** Service that names the pods of a StatefulSet. */
   readonly governingService: string;
   readonly template: k8s.types.input.core.v1.PodTemplateSpec;
@@ -17,19 +20,19 @@ export interface ControllerParts {
 
 /** Makes what keeps the pods running: each roll-out stops at its first pod that does not get ready. */
 export function makeController(
-  { name, serviceName, governingService, template }: ControllerParts,
+  { name, serviceName, version, governingService, template }: ControllerParts,
   plan: WorkloadPlan,
   args: WorkloadArgs,
   opts: pulumi.CustomResourceOptions,
 ): Controller {
-  const selector = { app: serviceName };
+  const selector = podSelector(serviceName, version);
   const annotations = {
     ...((args.rollback ?? false) && { "quorum.dev/rollback": "true" }),
     // So that the end of autoscaling is a change of this object, even where the program's number is the one before it.
     ...(args.autoscale !== undefined && { "quorum.dev/replicas": "autoscaled" }),
   };
   const metadata = {
-    name: serviceName,
+    name: versionedName(serviceName, version),
     namespace: args.namespace,
     labels: { ...selector, instancetype: args.role },
     ...(Object.keys(annotations).length > 0 && { annotations }),

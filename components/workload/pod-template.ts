@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { planResources } from "../plan/workload/resources.ts";
 import type { Spreading } from "../plan/workload/spread.ts";
 import { planTermination } from "../plan/workload/termination.ts";
+import { podSelector } from "../plan/workload/versions.ts";
 import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { PlacementArgs, ProbeArgs, WorkloadArgs } from "./args.ts";
@@ -18,6 +19,8 @@ const firstUnprivilegedPort = 1024;
 
 export interface PodParts {
   readonly serviceName: string;
+  /** Undefined for a service without versions. */
+  readonly version?: string | undefined;
   readonly account: pulumi.Output<string>;
   readonly files: WorkloadFiles;
   /** Volumes of the pod that claims of its own back; those of a StatefulSet are its controller's to add. */
@@ -31,14 +34,15 @@ export function podTemplate(
   args: WorkloadArgs,
 ): k8s.types.input.core.v1.PodTemplateSpec {
   const { annotations } = parts.files;
-  const labels = { app: parts.serviceName, instancetype: args.role };
+  const labels = { ...podSelector(parts.serviceName, parts.version), instancetype: args.role };
   return {
     metadata: { labels, ...(Object.keys(annotations).length > 0 && { annotations }) },
     spec: podSpec(parts, plan, args),
   };
 }
 
-function podSpec({ serviceName, account, files, claimed }: PodParts, plan: WorkloadPlan, args: WorkloadArgs): PodSpec {
+function podSpec(parts: PodParts, plan: WorkloadPlan, args: WorkloadArgs): PodSpec {
+  const { serviceName, account, files, claimed } = parts;
   const { resources, volumes = {}, priorityClassName } = args;
   const graceSeconds = args.gracePeriodSeconds ?? 30;
   const fromTemplates = plan.kind === "StatefulSet";
@@ -47,7 +51,7 @@ function podSpec({ serviceName, account, files, claimed }: PodParts, plan: Workl
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     ...(priorityClassName !== undefined && { priorityClassName }),
-    ...scheduling(serviceName, plan, args.placement ?? {}),
+    ...scheduling(podSelector(serviceName, parts.version), plan, args.placement ?? {}),
     securityContext: {
       ...restrictedPod(),
       // A large volume is not walked through at each start, only when its owner is another.
@@ -62,7 +66,7 @@ function podSpec({ serviceName, account, files, claimed }: PodParts, plan: Workl
         name: serviceName,
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        env: environment(serviceName, args, files),
+        env: environment(parts, args),
         ports: [{ name: portName, containerPort: args.port, protocol: "TCP" }],
         ...probes(args.probes ?? {}),
         lifecycle: { preStop: { sleep: { seconds: planTermination(graceSeconds).preStopSeconds } } },
@@ -88,18 +92,19 @@ function podSpec({ serviceName, account, files, claimed }: PodParts, plan: Workl
   };
 }
 
-function environment(serviceName: string, args: WorkloadArgs, files: WorkloadFiles): k8s.types.input.core.v1.EnvVar[] {
+function environment({ serviceName, version, files }: PodParts, args: WorkloadArgs): k8s.types.input.core.v1.EnvVar[] {
   const { drainSeconds, finishSeconds } = planTermination(args.gracePeriodSeconds ?? 30);
   const plain = {
     PORT: String(args.port),
     ROLE: args.role,
     APP_NAME: serviceName,
+    ...(version !== undefined && { VERSION: version }),
     SHUTDOWN_DELAY_SECONDS: String(drainSeconds),
     SHUTDOWN_TIMEOUT_SECONDS: String(finishSeconds),
     ...args.env,
   };
   const secret = new Set(files.env.map(({ name }) => name as string));
-  const { place, settings } = tracing(serviceName, args, [...Object.keys(plain), ...secret]);
+  const { place, settings } = tracing(serviceName, { ...args, version }, [...Object.keys(plain), ...secret]);
   return [
     ...place,
     ...Object.entries(plain)
@@ -110,7 +115,11 @@ function environment(serviceName: string, args: WorkloadArgs, files: WorkloadFil
   ];
 }
 
-function scheduling(serviceName: string, { kind, spread }: WorkloadPlan, placement: PlacementArgs): Partial<PodSpec> {
+function scheduling(
+  labels: Record<string, string>,
+  { kind, spread }: WorkloadPlan,
+  placement: PlacementArgs,
+): Partial<PodSpec> {
   const { nodeSelector = {}, tolerations = [] } = placement;
   const rules: readonly (readonly [string, Spreading])[] = spread
     ? [
@@ -124,7 +133,7 @@ function scheduling(serviceName: string, { kind, spread }: WorkloadPlan, placeme
       maxSkew: 1,
       topologyKey,
       whenUnsatisfiable: spreading === "hard" ? "DoNotSchedule" : "ScheduleAnyway",
-      labelSelector: { matchLabels: { app: serviceName } },
+      labelSelector: { matchLabels: labels },
       // Hosts that are drained, lost or not for these pods do not count: their want of pods would keep pods from all others.
       nodeTaintsPolicy: "Honor",
       // Each revision by itself, so that a roll-out's new pods lie evenly when the old ones are gone. Pods of a StatefulSet

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { scaleMetrics } from "../plan/workload/scaling.ts";
+import { podSelector, versionedName } from "../plan/workload/versions.ts";
 import type { WorkloadPlan } from "../plan/workload/workload.ts";
 import type { WorkloadArgs } from "./args.ts";
 import type { Controller } from "./controller.ts";
@@ -10,11 +11,12 @@ export function makeScaling(
   name: string,
   controller: Controller,
   plan: WorkloadPlan,
-  args: WorkloadArgs,
+  args: WorkloadArgs & { readonly serviceName: string; readonly version?: string | undefined },
   opts: pulumi.CustomResourceOptions,
 ): void {
-  const serviceName = args.serviceName ?? name;
-  const metadata = { name: serviceName, namespace: args.namespace, labels: { app: serviceName } };
+  const { serviceName, version } = args;
+  const labels = podSelector(serviceName, version);
+  const metadata = { name: versionedName(serviceName, version), namespace: args.namespace, labels };
   if (plan.budget !== undefined) {
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-budget`,
@@ -22,7 +24,7 @@ export function makeScaling(
         metadata,
         spec: {
           maxUnavailable: plan.budget,
-          selector: { matchLabels: { app: serviceName } },
+          selector: { matchLabels: labels },
           // A pod that is not ready serves nobody: it must not keep its host from being drained.
           unhealthyPodEvictionPolicy: "AlwaysAllow",
         },

@@ -1,4 +1,5 @@
 import type * as k8s from "@pulumi/kubernetes";
+import { podSelector, versionedName } from "../plan/workload/versions.ts";
 import { exposure } from "../platform/exposure.ts";
 import type { WorkloadArgs } from "./args.ts";
 
@@ -12,7 +13,6 @@ export function serviceArgs(serviceName: string, args: WorkloadArgs): ServiceArg
   const { annotations, ...spec } = exposure(args.expose);
   const { affinitySeconds, headless = false } = args;
   const scraped = (args.scrape ?? true) && { apptype: args.type ?? "business" };
-  const port = args.expose?.port ?? args.servicePort ?? args.port;
   return {
     metadata: {
       ...(annotations && { annotations }),
@@ -28,8 +28,27 @@ export function serviceArgs(serviceName: string, args: WorkloadArgs): ServiceArg
         sessionAffinityConfig: { clientIP: { timeoutSeconds: affinitySeconds } },
       }),
       selector: { app: serviceName },
-      ports: [{ name: portName, protocol: "TCP", port, targetPort: portName }],
+      ports: [servicePort(args)],
     },
+  };
+}
+
+/** The Service before the pods of one version: for routes alone, so that nobody scrapes a pod twice. */
+export function versionServiceArgs(serviceName: string, version: string, args: WorkloadArgs): ServiceArgs {
+  const selector = podSelector(serviceName, version);
+  return {
+    metadata: { name: versionedName(serviceName, version), namespace: args.namespace, labels: selector },
+    spec: { type: "ClusterIP", selector, ports: [servicePort(args)] },
+  };
+}
+
+function servicePort(args: WorkloadArgs): k8s.types.input.core.v1.ServicePort {
+  return {
+    name: portName,
+    protocol: "TCP",
+    ...(args.protocol !== undefined && { appProtocol: args.protocol }),
+    port: args.expose?.port ?? args.servicePort ?? args.port,
+    targetPort: portName,
   };
 }
 

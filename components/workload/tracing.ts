@@ -16,7 +16,11 @@ const authorityFolder = "/etc/monitoring-authority";
  */
 export function tracing(
   serviceName: string,
-  { tracesEndpoint, tracesAuthority }: Pick<WorkloadArgs, "tracesEndpoint" | "tracesAuthority">,
+  {
+    tracesEndpoint,
+    tracesAuthority,
+    version,
+  }: Pick<WorkloadArgs, "tracesEndpoint" | "tracesAuthority"> & { readonly version?: string | undefined },
   given: readonly string[],
 ): { readonly place: readonly EnvVar[]; readonly settings: readonly EnvVar[] } {
   if (tracesEndpoint === undefined) return { place: [], settings: [] };
@@ -25,7 +29,7 @@ export function tracing(
     OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint,
     ...(tracesAuthority !== undefined && { OTEL_EXPORTER_OTLP_CERTIFICATE: `${authorityFolder}/ca.crt` }),
     OTEL_SERVICE_NAME: serviceName,
-    OTEL_RESOURCE_ATTRIBUTES: "k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)",
+    OTEL_RESOURCE_ATTRIBUTES: `k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)${version === undefined ? "" : `,service.version=${version}`}`,
   };
   return {
     place: notGiven(place, given).map(([name, fieldPath]) => ({ name, valueFrom: { fieldRef: { fieldPath } } })),

@@ -1,4 +1,4 @@
-import { imageName, outbound, resources } from "./services.ts";
+import { call, imageName, outbound, resources } from "./services.ts";
 import { integer, text, label, flag, mapping, list, environment } from "./shapes.ts";
 
 /** Longest job name: a CronJob's takes at most 52 characters, and a OneOffJob's gets a hash. */
@@ -30,10 +30,12 @@ export const jobSchema = mapping({
     .optional(),
   env: environment().default({}),
   resources: resources.prefault({}),
-  /** Services that it calls; the one of `call` is among them by itself. */
-  calls: list(label("the name of a service", "svcb"), "service names").default([]),
+  /** Services and hosts of quorum:mesh.external that it calls; the one of `call` is among them by itself. */
+  calls: list(call(label("the name of a service", "svcb")), "service names").default([]),
   /** What outside the cluster it calls. */
   outbound: list(outbound, "subnets and ports").default([]),
+  /** Whether its pods are in the mesh, where the stack has one. @default true */
+  mesh: flag().optional(),
   /** Whether no further run begins. */
   suspend: flag().default(false),
   /** How late a run may begin; Kubernetes looks every 10 s. */

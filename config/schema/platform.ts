@@ -15,11 +15,15 @@ export const namespacesSchema = mapping({
   registry: label("a namespace", "registry").default("registry"),
   /** Made where the stack has a cluster UI. */
   ui: label("a namespace", "cluster-ui").default("cluster-ui"),
+  /** Of istiod and of what applies to the whole mesh. Made where the stack installs Istio; with quorum:mesh.mode existing, where that istiod is. */
+  mesh: label("a namespace", "istio-system").default("istio-system"),
+  /** Of Istio's agents on the nodes, made with it. */
+  meshAgents: label("a namespace", "istio-cni").default("istio-cni"),
 });
 
 export const ingressSchema = mapping({
-  /** The controller that the stack makes; `existing` uses the one that the cluster has. */
-  controller: choice(["traefik", "existing"]).default("existing"),
+  /** The controller that the stack makes, `istio` being a gateway of its mesh; `existing` uses the one that the cluster has. */
+  controller: choice(["traefik", "istio", "existing"]).default("existing"),
   /** Where the pods of an existing controller are: only they reach the services with `ingress`. @default every namespace of the cluster */
   controllerNamespace: label("a namespace", "ingress-nginx").optional(),
   /** IngressClass of every Ingress. @default traefik with a controller of ours, else the cluster's default class */

@@ -11,11 +11,13 @@ import {
   mapping,
   named,
   texts,
+  textOr,
   list,
   dnsName,
   environment,
   files,
 } from "./shapes.ts";
+import { canarySchema, methodList, pathList, protocolSchema, routeSchema, versionName } from "./traffic.ts";
 
 /** Longest service name: what is made from it must fit in the 63 characters of a DNS label, with a hash and an ordinal. */
 const serviceNameLength = 50;
@@ -58,6 +60,19 @@ export const outbound = mapping({
   port: integer(1, 65535, 443),
   protocol: choice(["TCP", "UDP"]).default("TCP"),
 });
+
+/** What a service or a job calls: a name, or with it what it asks for, where a mesh can tell. */
+export const call = (name: ReturnType<typeof label>) =>
+  textOr(
+    name,
+    mapping({
+      service: name,
+      /** @default all */
+      methods: methodList.optional(),
+      /** Paths, with a star at an end or a beginning for any. @default all */
+      paths: pathList.optional(),
+    }),
+  );
 
 const autoscale = mapping({
   minReplicas: integer(1, 1000, 2).default(2),
@@ -152,6 +167,23 @@ const serviceSecrets = mapping({
   generated: environment().default({}),
 });
 
+/** What of a service is another in one of its versions. */
+const version = mapping({
+  /** Share of the requests in percent; those of all versions are 100 together. @default 0, and 100 for the only one */
+  weight: integer(0, 100, 50).optional(),
+  image: imageName.optional(),
+  replicas: integer(1, 1000, 2).optional(),
+  autoscale: autoscale.optional(),
+  /** Comes over that of the service. */
+  env: environment().default({}),
+  resources: mapping({
+    cpuMillis: cpuMillis.optional(),
+    cpuLimitMillis: cpuMillis.optional(),
+    memoryMiB: memoryMiB.optional(),
+    ephemeralMiB: integer(16, 1_048_576, 256).optional(),
+  }).prefault({}),
+});
+
 export const serviceName = label("a service name", "metricsdemo", serviceNameLength);
 
 export const serviceSchema = mapping({
@@ -175,8 +207,8 @@ export const serviceSchema = mapping({
   /** Time for which a client stays with one pod. @default none: each connection for itself */
   affinitySeconds: integer(1, 86_400, 10_800).optional(),
   ingress: ingress.optional(),
-  /** Services that it calls. What is not declared is refused by the network. Its own name lets the pods of a StatefulSet call each other. */
-  calls: list(label("the name of a service", "svcb", serviceNameLength), "service names").default([]),
+  /** Services and hosts of quorum:mesh.external that it calls. What is not declared is refused by the network, and in a mesh by both proxies. Its own name lets the pods of a StatefulSet call each other. */
+  calls: list(call(label("the name of a service", "svcb", serviceNameLength)), "service names").default([]),
   /** What outside the cluster it calls. Of a wide subnet, what lies in the cluster and 169.254.0.0/16 is left out. */
   outbound: list(outbound, "subnets and ports").default([]),
   /** From where it may be reached besides the services that call it. @default outside with `expose`, ingress with `ingress` */
@@ -193,6 +225,14 @@ export const serviceSchema = mapping({
   secrets: serviceSecrets.prefault({}),
   volumes: named(label("a volume name", "data", 30), volume, "volumes, by name").default({}),
   resources: resources.prefault({}),
+  /** Versions that run side by side, each with pods of its own. They have all that the service has but what they say themselves. Needs a mesh. */
+  versions: named(versionName, version, "versions, by name").optional(),
+  canary: canarySchema.optional(),
+  route: routeSchema.optional(),
+  /** Whether its pods are in the mesh, where the stack has one. @default true */
+  mesh: flag().optional(),
+  /** What is spoken at its port. @default http in a mesh; without one nobody asks */
+  protocol: protocolSchema.optional(),
   /** What is started first and preempted last when room is short. */
   priority: choice(["critical", "standard", "batch"]).default("standard"),
   placement: placement.prefault({}),

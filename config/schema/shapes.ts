@@ -55,6 +55,17 @@ export function named<Value extends z.ZodType>(name: z.ZodString, value: Value, 
   return z.record(name, value, { error: `a mapping of ${what}; write it as one` });
 }
 
+/** A text, or a mapping that says more. Each is told of by its own messages. */
+export function textOr<Text extends z.ZodType, More extends z.ZodType>(short: Text, long: More) {
+  return z.unknown().transform((value, context): z.output<Text> | z.output<More> => {
+    const result = (typeof value === "string" ? short : long).safeParse(value);
+    if (result.success) return result.data;
+    const { issues }: { readonly issues: readonly object[] } = result.error;
+    for (const issue of issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+    return z.NEVER;
+  });
+}
+
 export const fields = z.record(z.string(), z.unknown(), {
   error: "a mapping of the fields of its kind; write it as one",
 });

@@ -10,9 +10,10 @@ import { waitForJob } from "../job-end.ts";
 import { volumeJob, type VolumeJobRequest } from "../volume-jobs.ts";
 import { restoreVolumes } from "../volume-restore.ts";
 import { say } from "./common.ts";
+import { drillHere, etcdUsage, fetchArchive, keygen, listArchives, open, runTask } from "./etcd-backup.ts";
 
 const usage =
-  "backup list [SERVICE/VOLUME], run SERVICE/VOLUME, check [SERVICE/VOLUME], or restore SERVICE/VOLUME [--snapshot ID] [--into CLAIM] [--overwrite] [--yes]";
+  "for etcd: backup list|run|drill etcd, fetch, open, keygen; for volumes: backup list [SERVICE/VOLUME], run SERVICE/VOLUME, check [SERVICE/VOLUME], or restore SERVICE/VOLUME [--snapshot ID] [--into CLAIM] [--overwrite] [--yes]";
 
 /** What a command about backups works with. */
 export interface BackupRun {
@@ -28,13 +29,29 @@ const own = {
   into: { type: "string" },
   overwrite: { type: "boolean" },
   yes: { type: "boolean" },
+  from: { type: "string" },
+  key: { type: "string" },
+  to: { type: "string" },
 } as const;
 
 /** `npm run backup -- list | run | check | restore`: the backups of a stack's volumes. */
 export async function backup(argv: string[]): Promise<number> {
   const { asked, rest } = readArguments(argv);
   const options = readOptions("backup", rest, ["stack", "config-file", "context", "timeout"]);
-  const { verb, target, ...flags } = asked;
+  const { verb, target, more, from, key, to, ...flags } = asked;
+  if (verb === "keygen") return keygen(target);
+  if (verb === "open") return open(target, key, to);
+  if (target === "etcd") {
+    if (verb === "drill" && from !== undefined) return drillHere(from, key);
+    const run = { ...(await openStackCluster(options)), options };
+    if (verb === "list") return listArchives(run);
+    if (verb === "run") return runTask(run, "backup");
+    if (verb === "drill") return runTask(run, "drill");
+    if (verb === "fetch") return fetchArchive(run, more, to);
+    throw new Error(`backup ${verb ?? ""} does nothing with etcd; ${etcdUsage}`);
+  }
+  if ((more ?? from ?? key ?? to) !== undefined)
+    throw new Error(`"${more ?? "--from, --key, --to"}" is for etcd alone; ${usage}`);
   if (verb !== "restore" && (flags.snapshot ?? flags.into ?? flags.overwrite ?? flags.yes) !== undefined)
     throw new Error(`--snapshot, --into, --overwrite and --yes are for restore alone; ${usage}`);
   if ((verb === "run" || verb === "restore") && target === undefined)
@@ -85,8 +102,9 @@ function readArguments(argv: readonly string[]) {
     allowPositionals: true,
   });
   const [verb, target, ...others] = words;
+  const [more] = verb === "fetch" ? others.splice(0, 1) : [];
   if (others.length > 0) throw new Error(`"${others.join(" ")}" is one word too many; ${usage}`);
-  return { asked: { verb, target, ...values }, rest: argv.filter((_, index) => !mine.has(index)) };
+  return { asked: { verb, target, more, ...values }, rest: argv.filter((_, index) => !mine.has(index)) };
 }
 
 /** @throws naming what is backed up, when the target is not */
@@ -131,7 +149,7 @@ async function runAll(run: BackupRun, mode: "backup" | "check" | "list"): Promis
   );
   for (const { each, end } of ends) {
     say(`${nameOf(each)}: ${end.succeeded ? "done" : "failed"}`);
-    for (const line of end.log.trimEnd().split("\n")) say(`  ${line}`);
+    for (const line of end.lines) say(`  ${line}`);
   }
   return ends.every(({ end }) => end.succeeded) ? 0 : 1;
 }

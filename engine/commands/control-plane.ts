@@ -1,79 +1,77 @@
-import { type ControlPlanePlan, planControlPlane } from "../../components/plan/control-plane/control-plane.ts";
-import type { Operation } from "../../components/plan/control-plane/operation.ts";
+import { balancerReferences } from "../../components/plan/control-plane/balancer.ts";
+import { planControlPlane } from "../../components/plan/control-plane/control-plane.ts";
 import { refuse } from "../../components/plan/problems.ts";
 import { renewOperation } from "../../components/plan/control-plane/renew.ts";
-import { replaceOperation, replaceProblems } from "../../components/plan/control-plane/replace.ts";
+import { machinesOf, replaceOperation, replaceProblems } from "../../components/plan/control-plane/replace.ts";
 import { ExitError } from "../errors.ts";
 import { loadStack, workspace } from "../load-stack.ts";
-import { type Options, readOptions } from "../options.ts";
-import { describeOperation, forgetHostKey, type OperationSettings, runOperation } from "../run-operation.ts";
+import { type OptionName, readOptions } from "../options.ts";
+import { forgetHostKey } from "../run-operation.ts";
 import { say } from "./common.ts";
+import { carryOut, type OperationContext } from "./operation-context.ts";
+import { recover } from "./recover.ts";
 import { bringUp } from "./up.ts";
-
-interface Context {
-  readonly options: Options;
-  readonly plan: ControlPlanePlan;
-  readonly settings: OperationSettings;
-}
+import { upgrade } from "./upgrade.ts";
 
 interface Action {
   readonly usage: string;
   /** Words that must follow the operation's name. */
   readonly words: number;
-  readonly run: (context: Context, words: readonly string[]) => Promise<void>;
+  /** Options of its own. */
+  readonly options?: readonly OptionName[];
+  readonly run: (context: OperationContext, words: readonly string[]) => Promise<void>;
 }
 
 const actions: Readonly<Record<string, Action>> = {
   renew: { usage: "renew", words: 0, run: renew },
   replace: { usage: "replace HOST", words: 1, run: replace },
-};
-
-/** What is not there yet, and the way until then. */
-const instead: Readonly<Record<string, string>> = {
-  recover: "restore the last etcd snapshot by hand (etcdutl snapshot restore) on one host, then run up",
-  upgrade: "run kubeadm upgrade plan and kubeadm upgrade apply on the hosts by hand, one at a time",
+  recover: {
+    usage: "recover [--from survivor|FILE] [--key FILE] [--dead HOST,…] | recover --member HOST",
+    words: 0,
+    options: ["from", "key", "dead", "member"],
+    run: recover,
+  },
+  upgrade: { usage: "upgrade VERSION", words: 1, run: (context, [version = ""]) => upgrade(context, version) },
 };
 
 /** Operations on hosts that no `up` should do by itself. Each shows its steps first; `--show` ends there. */
 export async function controlPlane([operation, ...rest]: string[]): Promise<number> {
-  const names = [...Object.values(actions).map(({ usage }) => usage), ...Object.keys(instead)].join(", ");
+  const names = Object.values(actions)
+    .map(({ usage }) => usage)
+    .join(", ");
   if (operation === undefined) throw new ExitError(`control-plane needs an operation: ${names}`, 2);
-  const way = instead[operation];
-  if (way !== undefined) throw new ExitError(`control-plane ${operation} is not there yet; until then, ${way}`, 2);
   const action = actions[operation];
   if (action === undefined)
     throw new ExitError(`"${operation}" is not an operation of control-plane; there are ${names}`, 2);
   const words = rest.slice(0, action.words);
   if (words.length < action.words || words.some((word) => word.startsWith("-")))
     throw new ExitError(`control-plane ${operation} is used so: npm run control-plane -- ${action.usage}`, 2);
-  const allowed = ["stack", "config-file", "engine", "timeout", "show"] as const;
-  const options = readOptions(`control-plane ${action.usage}`, rest.slice(action.words), allowed);
-  const { controlPlane } = loadStack(options.stack, { configFile: options.configFile, secrets: "required" });
+  const common = ["stack", "config-file", "engine", "timeout", "show", "markdown"] as const;
+  const allowed = [...common, ...(action.options ?? [])];
+  const options = readOptions(`control-plane ${operation}`, rest.slice(action.words), allowed);
+  const { controlPlane, images } = loadStack(options.stack, { configFile: options.configFile, secrets: "required" });
   if (controlPlane.mode === "existing")
     throw new ExitError(
       `stack ${options.stack} uses an existing cluster, whose control plane is not ours to change`,
       2,
     );
   const plan = planControlPlane(controlPlane);
-  await action.run({ options, plan, settings: { workspace, controlPlane, log: say } }, words);
+  const settings = { workspace, controlPlane, log: say };
+  const references = balancerReferences(controlPlane.balancer, images);
+  const steps = { settings: controlPlane, plan, mirror: images.mirror, images: references };
+  await action.run({ options, plan, settings, steps }, words);
   return 0;
 }
 
-/** Shows an operation, and carries it out unless it was only to be shown. @returns whether to go on after it */
-async function carryOut(operation: Operation, { options, settings }: Context): Promise<boolean> {
-  for (const line of describeOperation(operation)) say(line);
-  return !options.show && (await runOperation(operation, settings));
-}
-
-async function renew(context: Context): Promise<void> {
+async function renew(context: OperationContext): Promise<void> {
   if (await carryOut(renewOperation(context.plan), context))
     say("all certificates are new; run up, so that the stack takes over the administrator's new kubeconfig");
 }
 
-async function replace(context: Context, [name = ""]: readonly string[]): Promise<void> {
+async function replace(context: OperationContext, [name = ""]: readonly string[]): Promise<void> {
   const { plan, settings, options } = context;
   refuse("the replacement", replaceProblems(plan, name));
-  const host = plan.hosts.find((each) => each.name === name);
+  const host = machinesOf(plan).find((each) => each.name === name);
   if (host === undefined || !(await carryOut(replaceOperation(settings.controlPlane, plan, host), context))) return;
   forgetHostKey(workspace, host.address);
   say(`${name} is out; up lets the new machine at ${host.address} in`);

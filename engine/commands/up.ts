@@ -1,7 +1,9 @@
 import { requiredImages } from "../../components/plan/images/images.ts";
 import { serviceState } from "../../local/service.ts";
+import { formatExisting, reportExisting } from "../existing-report.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";
+import { refuseUnreachableHosts } from "../reach-hosts.ts";
 import { announceEngine, type Log, openCli, openSession, outputLines, say, usesLocalRegistry } from "./common.ts";
 import { writeUnavailable } from "../unavailable.ts";
 
@@ -10,6 +12,8 @@ export async function up(argv: string[]): Promise<number> {
   const options = readOptions("up", argv, ["stack", "config-file", "context", "engine", "timeout"]);
   const outputs = await bringUp(options, say);
   for (const line of outputLines(outputs)) say(line);
+  const { controlPlane } = loadStack(options.stack, options);
+  if (controlPlane.mode === "existing") say(formatExisting(await reportExisting(controlPlane), "text"));
   return 0;
 }
 
@@ -28,6 +32,8 @@ export async function bringObjectsUp(options: Options, log: Log): Promise<Output
     return (await openCli(choice, options, log)).up();
   }
   const { up: direct } = await import("../direct/up.ts");
+  const { controlPlane } = loadStack(options.stack, { ...options, secrets: "required" });
+  if (controlPlane.mode === "kubeadm") await refuseUnreachableHosts({ workspace, controlPlane });
   return (await direct(await openSession(options, log))).outputs;
 }
 

@@ -149,9 +149,13 @@ async function applyWave(work: readonly ObjectChange[], settings: ApplySettings)
 /** Kinds that do something until they are gone, and need their rights and settings for it. */
 const workloads = new Set(["APIService", "CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"]);
 
-/** Objects to delete, in the order of deletion: the reverse of the order in which they were made, workloads before what they use. */
+/** Kinds that send requests somewhere: none may be there longer than what it names, from whichever run either is. */
+const routes = new Set(["HTTPRoute", "Ingress", "VirtualService"]);
+
+/** Objects to delete, in the order of deletion: the reverse of the order in which they were made, routes first, workloads before what they use. */
 export function deletions(removals: readonly Removal[]): InventoryEntry[] {
   const gone = removals.filter(({ keptBecause }) => keptBecause === undefined).map(({ entry }) => entry);
+  const leads = (entry: InventoryEntry) => (routes.has(entry.kind) ? 0 : 1);
   const last = (entry: InventoryEntry) => (entry.kind === "Namespace" ? 1 : 0);
   const first = (entry: InventoryEntry) => (workloads.has(entry.kind) ? 0 : 1);
   return gone
@@ -159,6 +163,7 @@ export function deletions(removals: readonly Removal[]): InventoryEntry[] {
     .sort(
       (a, b) =>
         last(a.entry) - last(b.entry) ||
+        leads(a.entry) - leads(b.entry) ||
         b.entry.wave - a.entry.wave ||
         first(a.entry) - first(b.entry) ||
         b.index - a.index,
@@ -173,7 +178,12 @@ export async function removeAll(
 ): Promise<void> {
   const groups = new Map<string, InventoryEntry[]>();
   for (const entry of entries) {
-    const group = entry.kind === "Namespace" ? "namespaces" : `${entry.wave} ${workloads.has(entry.kind)}`;
+    const group =
+      entry.kind === "Namespace"
+        ? "namespaces"
+        : routes.has(entry.kind)
+          ? "routes"
+          : `${entry.wave} ${workloads.has(entry.kind)}`;
     const members = groups.get(group) ?? [];
     groups.set(group, members);
     members.push(entry);

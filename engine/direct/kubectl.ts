@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { type ProcessResult, runProcess } from "../process.ts";
 import { type KubeObject, keyOf, identityOf, type ObjectIdentity } from "./objects.ts";
 
@@ -18,6 +21,8 @@ export interface KubectlCall {
   readonly input?: string;
   /** Goes on after Ctrl-C. */
   readonly evenIfInterrupted?: boolean;
+  /** @default 30 */
+  readonly timeoutSeconds?: number;
 }
 
 export interface ApplyOptions {
@@ -176,18 +181,33 @@ export class Kubectl {
 
   /** Any other call; its answer is JSON when it asks for it. @throws KubectlError */
   async call(args: readonly string[], call: KubectlCall = {}): Promise<string> {
-    const result = await this.#run([...args, requestTimeout], call);
+    const timeout = call.timeoutSeconds === undefined ? requestTimeout : `--request-timeout=${call.timeoutSeconds}s`;
+    const result = await this.#run([...args, timeout], call);
     if (result.code !== 0) throw this.#error(result);
     return result.stdout;
   }
 
+  /** Any other call, whose answer is bytes, for a file. @throws KubectlError */
+  async save(args: readonly string[], file: string): Promise<void> {
+    const child = spawn(this.#settings.path, this.#words(args), { stdio: ["ignore", "pipe", "pipe"] });
+    const ended = new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const [code] = await Promise.all([ended, pipeline(child.stdout, createWriteStream(file, { mode: 0o600 }))]);
+    if (code !== 0) throw this.#error({ code: code ?? 128, stdout: "", stderr });
+  }
+
   #run(args: readonly string[], call: KubectlCall = {}): Promise<ProcessResult> {
-    const { path, access, cacheDir } = this.#settings;
+    return runProcess(this.#settings.path, this.#words(args), call);
+  }
+
+  #words(args: readonly string[]): string[] {
+    const { access, cacheDir } = this.#settings;
     const where = [
       ...(access.kubeconfig === undefined ? [] : ["--kubeconfig", access.kubeconfig]),
       ...(access.context === undefined ? [] : ["--context", access.context]),
     ];
-    return runProcess(path, [...where, "--cache-dir", cacheDir, ...args], call);
+    return [...where, "--cache-dir", cacheDir, ...args];
   }
 
   #error(result: ProcessResult): Error {

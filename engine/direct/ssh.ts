@@ -59,13 +59,18 @@ export class Ssh {
     return { ...result, stdout: result.stdout.slice(start + marker.length + 1) };
   }
 
+  /** The ssh client's arguments for a command that takes or gives more than memory should hold. */
+  commandLine(address: HostAddress, command: string): string[] {
+    return this.#arguments(address, command);
+  }
+
   /** Removes the private keys that this run put into files. */
   close(): void {
     for (const file of this.#keys.values()) rmSync(file, { force: true });
     this.#keys.clear();
   }
 
-  #arguments(address: HostAddress): string[] {
+  #arguments(address: HostAddress, command = "bash -s"): string[] {
     const known = address.hostKey === undefined ? this.#knownHosts() : this.#pinnedHost(address, address.hostKey);
     const options = {
       BatchMode: "yes",
@@ -81,7 +86,7 @@ export class Ssh {
       "-T",
       ...(address.privateKey === undefined ? [] : ["-i", this.#keyFile(address.privateKey)]),
       ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
-      ...["-p", String(address.port), "-l", address.user, "--", address.host, "bash -s"],
+      ...["-p", String(address.port), "-l", address.user, "--", address.host, command],
     ];
   }
 

@@ -37,6 +37,11 @@ describe("node-exporter", () => {
     expect(await query(`scrape_samples_scraped${job}`)).toBeLessThan(500);
   });
 
+  test("tells what the care of etcd left on the host", async () => {
+    expect(await query(`node_textfile_scrape_error${job}`)).toBe(0);
+    expect(await query("quorum_etcd_backup_keys")).toBeGreaterThan(100);
+  });
+
   test("says of each series which node it is about", async () => {
     expect(await counted('node_time_seconds{job="node-exporter",node=""}')).toBe(0);
     expect(await counted('node_time_seconds{job="node-exporter",node!=""}')).toBe(

@@ -22,7 +22,7 @@ export async function bringUp(): Promise<void> {
 async function prepare(log: (line: string) => void): Promise<void> {
   for (const part of ["kubeconform", "kube-score", "cyclonus"] as const) await ensurePart(part, log);
   for (const version of kubernetesVersions) await schemaLocation(version);
-  await ensureImages(["restic", "perl", "node"], log);
+  await ensureImages(["restic", "perl", "node", "haproxy", "keepalived"], log);
   await rclone();
 }
 

@@ -1,3 +1,5 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Chart } from "../../components/platform/chart.ts";
@@ -51,6 +53,34 @@ describe("a chart", () => {
       /has hooks, which only Helm itself runs: Job migrate \(pre-upgrade, pre-install\)/,
     );
     await expect(make({ random: true })).rejects.toThrow(/renders Secret example-password anew each time/);
+  });
+
+  it("whose objects are kept is rendered once, and is the same ones then", async () => {
+    const keptIn = mkdtempSync(join(tmpdir(), "charts-"));
+    try {
+      const kept = (password: string) =>
+        record(() => void new Chart("example", { helm, chart, namespace: "tools", values: { password }, keptIn }));
+      const rendered = await kept("p");
+      expect(readdirSync(keptIn)).toHaveLength(1);
+      const again = await kept("p");
+      expect(again.resources).toEqual(rendered.resources);
+      expect(readdirSync(keptIn)).toHaveLength(1);
+      await kept("other");
+      expect(readdirSync(keptIn)).toHaveLength(2);
+    } finally {
+      rmSync(keptIn, { recursive: true });
+    }
+  });
+
+  it("comes after what it is told to, all of it", async () => {
+    const recording = await record(() => {
+      const before = new Chart("before", { helm, chart, namespace: "other", values: { password: "p" } });
+      new Chart("example", { helm, chart, namespace: "tools", values: { password: "p" }, after: [before] });
+    });
+    const first = recording.get("before-deployment-before").urn;
+    const others = recording.resources.filter(({ name }) => name.startsWith("example-"));
+    expect(others.length).toBeGreaterThan(4);
+    for (const { dependencies } of others) expect(dependencies).toContain(first);
   });
 
   it("that is not there is refused by name", async () => {

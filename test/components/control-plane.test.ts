@@ -55,6 +55,12 @@ describe("a control plane of kubeadm", () => {
       "cp-w-ticket on 192.0.2.1",
       "cp-w-join on 192.0.2.99",
       "cp-w-node on 192.0.2.1",
+      "cp-h0-encrypt on 192.0.2.1",
+      "cp-h1-encrypt on 192.0.2.2",
+      "cp-h2-encrypt on 192.0.2.3",
+      "cp-h0-settle on 192.0.2.1",
+      "cp-h1-settle on 192.0.2.2",
+      "cp-h2-settle on 192.0.2.3",
     ]);
   });
 
@@ -113,6 +119,43 @@ describe("a control plane of kubeadm", () => {
     }
   });
 
+  describe("with a balancer on its hosts", () => {
+    const balancer = { kind: "haproxy", address: "192.0.2.200", port: 8443 } as const;
+    const images = { haproxy: "haproxy:1", keepalived: "keepalived:1" };
+    const behind = (hosts: typeof three.hosts) => ({ ...three, hosts, endpoint: undefined, balancer, images });
+    const balanced = (hosts = three.hosts) => make({ mode: "kubeadm", ssh, ...behind(hosts) });
+
+    it("gives it to each control-plane host right before its API server, and to no worker", async () => {
+      const names = steps(await balanced()).map((step) => step.name);
+      for (const host of ["h0", "h1", "h2"]) {
+        const next = names[names.indexOf(`cp-${host}-balancer`) + 1];
+        expect(next).toBe(host === "h0" ? "cp-h0-init" : `cp-${host}-ticket`);
+      }
+      expect(names).not.toContain("cp-w-balancer");
+      expect(steps(await kubeadm()).map((step) => step.name)).not.toContain("cp-h0-balancer");
+    });
+
+    it("tells every balancer of hosts that come, before they do", async () => {
+      const further = {
+        i3: { address: "192.0.2.51", role: "control-plane" },
+        i4: { address: "192.0.2.52", role: "control-plane" },
+      } as const;
+      const [before, after] = [await balanced(), await balanced({ ...three.hosts, ...further })];
+      for (const host of ["h0", "h1", "h2"]) {
+        const script = (recording: Recording) => String(recording.get(`cp-${host}-balancer`).inputs["create"]);
+        expect(script(before)).not.toContain("192.0.2.51:6443");
+        expect(script(after)).toContain("192.0.2.51:6443");
+      }
+      const names = steps(after).map((step) => step.name);
+      expect(names.indexOf("cp-h2-balancer")).toBeLessThan(names.indexOf("cp-i3-join"));
+    });
+
+    it("is refused without the images that it runs", async () => {
+      const input = { ...behind(three.hosts), images: { haproxy: "haproxy:1" } };
+      await expect(make({ mode: "kubeadm", ssh, ...input })).rejects.toThrow(/image keepalived/);
+    });
+  });
+
   it("says what it is", async () => {
     expect((await kubeadm()).outputs["summary"]).toEqual({
       mode: "kubeadm",
@@ -129,17 +172,17 @@ describe("a control plane of kubeadm", () => {
   it("leaves pods' network to another plugin", async () => {
     const network = { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "none" as const };
     const names = steps(await kubeadm(false, settings({ network }))).map((step) => step.name);
-    expect(names).toEqual(["cp-a-prepare", "cp-a-init", "cp-kubeconfig", "cp-a-node"]);
+    expect(names).toEqual(["cp-a-prepare", "cp-a-init", "cp-kubeconfig", "cp-a-node", "cp-a-encrypt"]);
   });
 
   it("is refused before a step is taken", async () => {
     await expect(kubeadm(false, members(4))).rejects.toThrow(/^the control plane has 1 problem:/);
   });
 
-  it("is refused where the plan wants more than kubeadm makes, at preview too", async () => {
+  it("is refused where two API servers of a host have nothing in front of them, at preview too", async () => {
     const input = settings({ goal: "control-plane-redundancy" });
     await expect(kubeadm(true, input)).rejects.toThrow(
-      "quorum:controlPlane asks for 3 etcd members on a and 2 API servers on a, but up carries out no more than one member and one API server on a host; set goal to minimal",
+      "quorum:controlPlane.balancer is not given, but goal control-plane-redundancy has 2 API servers on a, at ports 6443 and 6453",
     );
   });
 

@@ -32,9 +32,13 @@ describe("NodeExporter", () => {
   it("sees the host, and can change nothing of it", async () => {
     const { hostNetwork, hostPID, volumes, containers, securityContext } = await pod();
     expect({ hostNetwork, hostPID }).toEqual({ hostNetwork: true, hostPID: true });
-    expect(volumes).toEqual([{ name: "root", hostPath: { path: "/", type: "Directory" } }]);
+    expect(volumes).toEqual([
+      { name: "root", hostPath: { path: "/", type: "Directory" } },
+      { name: "figures", hostPath: { path: "/var/lib/quorum/metrics", type: "DirectoryOrCreate" } },
+    ]);
     expect(containers[0].volumeMounts).toEqual([
       { name: "root", mountPath: "/host/root", mountPropagation: "HostToContainer", readOnly: true },
+      { name: "figures", mountPath: "/host/figures", readOnly: true },
     ]);
     expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65_534 });
     expect(containers[0].securityContext).toEqual({

@@ -119,7 +119,11 @@ describe("the command line", () => {
     ],
     [["render"], 1, /^quorum: render needs --out DIR/],
     [["lint", "--fix"], 1, /^quorum: "--fix" means nothing to lint/],
-    [["control-plane", "upgrade", "1.38"], 2, /^quorum: control-plane upgrade is not there yet; until then, .*\n$/],
+    [
+      ["control-plane", "upgrade", "1.38"],
+      1,
+      /^quorum: the upgrade has 1 problem:\n {2}VERSION is "1\.38", but it must be a full version such as 1\.37\.2; give one\n$/,
+    ],
     [
       ["control-plane", "replace"],
       2,
@@ -128,7 +132,7 @@ describe("the command line", () => {
     [
       ["control-plane", "explode"],
       2,
-      /^quorum: "explode" is not an operation of control-plane; there are renew, replace HOST, recover, upgrade\n$/,
+      /^quorum: "explode" is not an operation of control-plane; there are renew, replace HOST, recover .*, upgrade VERSION\n$/,
     ],
   ])("%j ends with one message", (args, code, message) => {
     const ended = run(...args);

@@ -23,6 +23,8 @@ describe("a token for the UI", () => {
     monitoring: "monitoring",
     agents: "agents",
     ingress: "ingress",
+    mesh: "istio-system",
+    meshAgents: "istio-cni",
     registry: "registry",
     ui: "look",
   };

@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { imageCatalog } from "../../config/parse.ts";
 import { zipkinJar } from "../../local/jars.ts";
-import { root } from "../../local/paths.ts";
-import { partKey, parts, partVersion, type PartName } from "../../local/toolchain.ts";
+import { istioRelease, partFolder, partKey, parts, partVersion, type PartName } from "../../local/toolchain.ts";
 
 const names = Object.keys(parts) as PartName[];
 
 describe("the toolchain's parts", () => {
   test.each(names)("%s is pinned to a release, and its binaries are among its tools", (name) => {
-    expect(partVersion(name)).toMatch(/^v\d+\.\d+\.\d+$/);
-    const pins = readFileSync(join(root, "local/toolchain", name, "go.mod"), "utf8");
+    // Of Istio the module proxy has commits alone, none of them a release's own.
+    const release = parts[name].module === "istio.io/istio" ? /^v0\.0\.0-\d{14}-[0-9a-f]{12}$/ : /^v\d+\.\d+\.\d+$/;
+    expect(partVersion(name)).toMatch(release);
+    const pins = readFileSync(join(partFolder(name), "go.mod"), "utf8");
     for (const path of Object.values(parts[name].binaries)) expect(pins).toContain(path);
   });
 
@@ -27,10 +28,14 @@ describe("the toolchain's parts", () => {
       expect(catalog[name]?.tag).toBe(kubernetes);
     expect(`v${catalog["etcd"]?.tag}`).toBe(`${partVersion("etcd")}-0`);
     expect(catalog["coredns"]?.tag).toBe(partVersion("coredns"));
+    // The minor before is what an upgrade is proved from.
+    const minor = (version: string) => Number(version.split(".")[1]);
+    expect(minor(partVersion("kubernetes-previous"))).toBe(minor(kubernetes) - 1);
     expect(catalog["metrics-server"]?.tag).toBe(partVersion("metrics-server"));
     expect(catalog["local-path-provisioner"]?.tag).toBe(partVersion("local-path-provisioner"));
     expect(catalog["traefik"]?.tag).toBe(partVersion("traefik"));
     expect(catalog["oauth2-proxy"]?.tag).toBe(partVersion("oauth2-proxy"));
+    for (const image of ["istiod", "istio-proxy", "istio-cni"]) expect(catalog[image]?.tag).toBe(istioRelease);
     expect(`v${catalog["loki"]?.tag}`).toBe(partVersion("loki"));
     for (const collector of ["opentelemetry-collector-agent", "opentelemetry-collector-gateway"] as const)
       expect(`v${catalog[collector]?.tag}`).toBe(partVersion(collector));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { alertRules, ruleProblems, shippedRules } from "../../components/monitoring/alert-rules.ts";
+import { careRules } from "../../components/plan/control-plane/care.ts";
 import { jobRules, maxAgeSeconds } from "../../components/plan/jobs/job-rules.ts";
 import { scrapeRules } from "../../components/plan/monitoring/prometheus.ts";
 import { ruleGroups } from "../../components/plan/monitoring/rule-files.ts";
@@ -30,11 +31,35 @@ const scraped = scrapeRules({
   replicas: 2,
   alertmanagers: 2,
   expectedJobs:
-    "alertmanager apiserver coredns etcd kube-controller-manager kube-proxy kube-scheduler loki traefik".split(" "),
+    "alertmanager apiserver coredns etcd istiod kube-controller-manager kube-proxy kube-scheduler loki traefik".split(
+      " ",
+    ),
+});
+
+/** The care of etcd that the tests are about. */
+const cared = careRules({
+  mode: "kubeadm",
+  etcd: {
+    backup: { schedule: "17 * * * *", timeZone: "Etc/UTC", recipients: [], store: {}, keep: { last: 1, days: 1 } },
+    maintenance: {
+      enabled: true,
+      schedule: "41 * * * *",
+      timeZone: "Etc/UTC",
+      quotaPercent: 80,
+      freeMiB: 200,
+      dryRun: false,
+    },
+    drill: { enabled: true, schedule: "47 3 * * *", timeZone: "Etc/UTC", memoryMiB: 1024 },
+  },
 });
 
 interface RuleTests {
-  readonly tests: { readonly alert_rule_test?: { readonly alertname: string; readonly exp_alerts: unknown[] }[] }[];
+  readonly tests: {
+    readonly alert_rule_test?: {
+      readonly alertname: string;
+      readonly exp_alerts: { readonly exp_labels: Readonly<Record<string, string>> }[];
+    }[];
+  }[];
 }
 
 const testFiles = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".yaml"));
@@ -48,11 +73,13 @@ describe("every alert", () => {
     return tests.flatMap((test) => test.alert_rule_test ?? []);
   });
 
-  it.each(alerts.map((alert) => [alert.alert, alert] as const))(
-    "%s fires in one test and is quiet in another",
-    (name) => {
+  // An alert that is a warning before it is critical is two rules.
+  it.each(alerts.map(({ alert, labels }) => [alert, labels["severity"]] as const))(
+    "%s of severity %s fires in one test and is quiet in another",
+    (name, severity) => {
       const own = cases.filter(({ alertname }) => alertname === name);
-      expect(own.some(({ exp_alerts }) => exp_alerts.length > 0)).toBe(true);
+      const fires = own.map(({ exp_alerts }) => exp_alerts.some((one) => one.exp_labels["severity"] === severity));
+      expect(fires).toContain(true);
       expect(own.some(({ exp_alerts }) => exp_alerts.length === 0)).toBe(true);
     },
   );
@@ -74,6 +101,7 @@ function folderOfRules(): string {
   for (const [file, text] of Object.entries(alertRules())) writeFileSync(join(folder, "tests", `${file}.yaml`), text);
   writeFileSync(join(folder, "tests", "configured-jobs.yaml"), configured);
   writeFileSync(join(folder, "tests", "configured-scrapes.yaml"), scraped);
+  writeFileSync(join(folder, "tests", "configured-care.yaml"), cared);
   for (const file of testFiles) cpSync(join(import.meta.dirname, file), join(folder, "tests", `${file}.test.yaml`));
   return join(folder, "tests");
 }
@@ -89,6 +117,7 @@ describe.skipIf(!existsSync(promtool))("promtool", () => {
       ...Object.keys(alertRules()).map((file) => `${file}.yaml`),
       "configured-jobs.yaml",
       "configured-scrapes.yaml",
+      "configured-care.yaml",
     ];
     expect(run(["check", "rules", "--lint=all", "--lint-fatal", ...files], folder)).toMatch(/SUCCESS/);
   });

@@ -1,4 +1,5 @@
 import { apiPort } from "../control-plane/hosts.ts";
+import type { ControlPlaneLayout } from "../control-plane/targets.ts";
 import { overlap, parseSubnet } from "../subnet.ts";
 
 /** What a stack knows of the network of its cluster. */
@@ -11,6 +12,8 @@ export interface ClusterNetwork {
   readonly nodes: readonly string[];
   /** Ports that the API servers may have. */
   readonly apiPorts: readonly number[];
+  /** Further ports of hosts at which parts of the control plane give series. */
+  readonly metricsPorts?: readonly number[];
 }
 
 /** The part of a control plane that says it. */
@@ -20,6 +23,7 @@ export type NetworkSettings =
       readonly mode: "kubeadm";
       readonly hosts: Readonly<Record<string, { readonly address: string; readonly role: string }>>;
       readonly network: { readonly podSubnet: string; readonly serviceSubnet: string };
+      readonly layout?: ControlPlaneLayout | undefined;
     };
 
 /** Where nothing is known, an API server is behind one of the two ports in use. */
@@ -27,7 +31,8 @@ const unknown: ClusterNetwork = { inside: [], apiServers: [], nodes: [], apiPort
 
 export function clusterNetwork(controlPlane: NetworkSettings): ClusterNetwork {
   if (controlPlane.mode === "existing") return unknown;
-  const { hosts, network } = controlPlane;
+  const { hosts, network, layout } = controlPlane;
+  const targets = Object.values(layout?.targets ?? {}).flat();
   return {
     inside: [network.podSubnet, network.serviceSubnet],
     apiServers: Object.values(hosts)
@@ -37,8 +42,13 @@ export function clusterNetwork(controlPlane: NetworkSettings): ClusterNetwork {
     nodes: Object.values(hosts)
       .map(({ address }) => address)
       .sort(),
-    apiPorts: [apiPort],
+    apiPorts: numbers([apiPort, ...(layout?.apiPorts ?? [])]),
+    metricsPorts: numbers(targets.map(({ address }) => Number(address.split(":")[1]))),
   };
+}
+
+function numbers(given: readonly number[]): number[] {
+  return [...new Set(given)].sort((a, b) => a - b);
 }
 
 /** Whether all of a subnet lies in another. Both are taken as checked. */

@@ -1,3 +1,4 @@
+import { type Call, calleeOf } from "./calls.ts";
 import { clusterNetwork, within } from "./cluster-network.ts";
 import {
   calledService,
@@ -14,6 +15,8 @@ import { didYouMean, type Problem } from "../problems.ts";
 export interface ConnectionSurroundings {
   /** Services that the configuration names, those with problems of their own among them. */
   readonly declared: readonly string[];
+  /** The same of quorum:mesh.external. @default none */
+  readonly external?: readonly string[];
 }
 
 type CheckedService = ServiceConnections & { readonly kind: "Deployment" | "StatefulSet" | "DaemonSet" };
@@ -22,19 +25,23 @@ type CheckedSettings = Omit<ConnectionSettings, "services"> & {
 };
 
 /** Everything in a configuration that contradicts itself about who talks to whom. Shapes are taken as checked. */
-export function connectionProblems(settings: CheckedSettings, { declared }: ConnectionSurroundings): Problem[] {
+export function connectionProblems(
+  settings: CheckedSettings,
+  { declared, external = [] }: ConnectionSurroundings,
+): Problem[] {
+  const callable = { declared, external };
   const network = clusterNetwork(settings.controlPlane);
   const { parties } = platformParts(settings, network);
   return [
     ...Object.entries(settings.services).flatMap(([name, one]) => [
-      ...callProblems(`quorum:services.${name}`, one.calls, declared),
+      ...callProblems(`quorum:services.${name}`, one.calls, callable),
       ...selfProblems(name, one),
       ...placeProblems(name, one),
       ...outboundProblems(`quorum:services.${name}`, one.outbound, network.inside),
     ]),
     ...Object.entries(settings.jobs).flatMap(([name, one]) => [
       ...jobCallProblems(name, one, declared),
-      ...callProblems(`quorum:jobs.${name}`, one.calls, declared),
+      ...callProblems(`quorum:jobs.${name}`, one.calls, callable),
       ...outboundProblems(`quorum:jobs.${name}`, one.outbound, network.inside),
     ]),
     ...repositoryProblems(settings.backup?.outbound.subnet, network.inside),
@@ -42,12 +49,23 @@ export function connectionProblems(settings: CheckedSettings, { declared }: Conn
   ];
 }
 
-function callProblems(key: string, calls: readonly string[], declared: readonly string[]): Problem[] {
-  return calls.flatMap((callee, index): Problem[] => {
-    const at = `${key}.calls.${index}`;
-    if (calls.indexOf(callee) < index)
+type Callable = Required<ConnectionSurroundings>;
+
+function callProblems(key: string, calls: readonly Call[], { declared, external }: Callable): Problem[] {
+  const callees = calls.map(calleeOf);
+  return calls.flatMap((call, index): Problem[] => {
+    const callee = calleeOf(call);
+    const at = `${key}.calls.${index}${typeof call === "string" ? "" : ".service"}`;
+    if (callees.indexOf(callee) < index)
       return [{ key: at, text: `is "${callee}", but it is named before; leave it out` }];
-    return declared.includes(callee) ? [] : [undeclared(at, callee, callee, declared)];
+    if (external.includes(callee) && typeof call !== "string" && !declared.includes(callee))
+      return [
+        {
+          key: at,
+          text: `is "${callee}", which is in quorum:mesh.external, but what is asked of a host outside nobody there can check; write only its name`,
+        },
+      ];
+    return [...declared, ...external].includes(callee) ? [] : [undeclared(at, callee, callee, declared, external)];
   });
 }
 
@@ -55,24 +73,31 @@ function jobCallProblems(name: string, { call, calls }: JobConnections, declared
   if (call === undefined) return [];
   const key = `quorum:jobs.${name}`;
   const callee = calledService(call);
-  const again = calls.indexOf(callee);
+  const again = calls.map(calleeOf).indexOf(callee);
   return [
     ...(declared.includes(callee) ? [] : [undeclared(`${key}.call`, call, callee, declared)]),
     ...(again < 0 ? [] : [{ key: `${key}.calls.${again}`, text: `is "${callee}", but call names it; leave it out` }]),
   ];
 }
 
-function undeclared(key: string, got: string, callee: string, declared: readonly string[]): Problem {
-  const near = didYouMean(callee, declared);
+function undeclared(
+  key: string,
+  got: string,
+  callee: string,
+  declared: readonly string[],
+  external: readonly string[] = [],
+): Problem {
+  const near = didYouMean(callee, [...declared, ...external]);
   const fix =
     near === undefined
       ? "declare it in quorum:services, or use outbound for what is outside the cluster"
       : `did you mean ${near}?`;
-  return { key, text: `is "${got}", but ${callee} must be one of quorum:services; ${fix}` };
+  const places = external.length === 0 ? "quorum:services" : "quorum:services or quorum:mesh.external";
+  return { key, text: `is "${got}", but ${callee} must be one of ${places}; ${fix}` };
 }
 
 function selfProblems(name: string, { calls, kind }: CheckedService): Problem[] {
-  const index = calls.indexOf(name);
+  const index = calls.map(calleeOf).indexOf(name);
   if (index < 0 || kind === "StatefulSet") return [];
   return [
     {

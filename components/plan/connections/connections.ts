@@ -1,17 +1,20 @@
+import { askedOf, type Call, calleeOf, isLimited } from "./calls.ts";
 import { clusterNetwork, type ClusterNetwork, type NetworkSettings } from "./cluster-network.ts";
 import {
   type Connection,
   type Endpoint,
   type Graph,
+  isParty,
   job,
   outboundOf,
   type OutboundSettings,
   type Party,
   type Place,
-  sameParty,
   service,
   tcp,
 } from "./parties.ts";
+import { externalConnections, type ExternalHosts, gatewayToExternal } from "./external-connections.ts";
+import type { CareControlPlane } from "../control-plane/care.ts";
 import type { BackedUpService } from "../platform/volume-backup.ts";
 import { alertmanager, gateway, monitoringPorts, prometheus } from "./monitoring-parts.ts";
 import { controllerOf, platformParts, type PlatformSettings } from "./platform-parts.ts";
@@ -20,7 +23,7 @@ import { controllerOf, platformParts, type PlatformSettings } from "./platform-p
 export interface ServiceConnections extends BackedUpService {
   /** Port of the container. */
   readonly port: number;
-  readonly calls: readonly string[];
+  readonly calls: readonly Call[];
   readonly outbound: readonly OutboundSettings[];
   readonly expose?: object | undefined;
   readonly ingress?: object | undefined;
@@ -35,7 +38,7 @@ export interface ServiceConnections extends BackedUpService {
 export interface JobConnections {
   /** `service/path` */
   readonly call?: string | undefined;
-  readonly calls: readonly string[];
+  readonly calls: readonly Call[];
   readonly outbound: readonly OutboundSettings[];
 }
 
@@ -43,7 +46,8 @@ export interface JobConnections {
 export interface ConnectionSettings extends PlatformSettings {
   readonly services: Readonly<Record<string, ServiceConnections>>;
   readonly jobs: Readonly<Record<string, JobConnections>>;
-  readonly controlPlane: NetworkSettings;
+  readonly controlPlane: NetworkSettings & CareControlPlane;
+  readonly mesh?: (NonNullable<PlatformSettings["mesh"]> & ExternalHosts) | undefined;
 }
 
 /** Who talks to whom in a stack: the one description that every policy comes from. */
@@ -74,6 +78,7 @@ export function planConnections(settings: ConnectionSettings): ConnectionPlan {
       ...Object.entries(settings.services).flatMap(([name, one]) => connectionsOfService(name, one, settings)),
       ...Object.entries(settings.jobs).flatMap(([name, one]) => connectionsOfJob(name, one, settings)),
       ...platform.connections,
+      ...gatewayToExternal(settings.mesh?.external ?? {}),
     ],
   };
 }
@@ -90,7 +95,7 @@ export function calledService(call: string): string {
 
 /** Services that a job calls, each once. */
 export function calledBy({ call, calls }: Pick<JobConnections, "call" | "calls">): string[] {
-  return [...new Set([...(call === undefined ? [] : [calledService(call)]), ...calls])];
+  return [...new Set([...(call === undefined ? [] : [calledService(call)]), ...calls.map(calleeOf)])];
 }
 
 function dnsOf(place: Place): Connection[] {
@@ -136,7 +141,7 @@ function connectionsOfJob(name: string, one: JobConnections, settings: Connectio
   const own = job(name);
   const key = `quorum:jobs.${name}`;
   const first = one.call === undefined ? [] : [calledService(one.call)];
-  const others = calledBy(one).slice(first.length);
+  const others = one.calls.filter((call) => !first.includes(calleeOf(call)));
   return [
     ...callsOf(own, first, `${key}.call`, settings),
     ...callsOf(own, others, `${key}.calls`, settings),
@@ -144,11 +149,21 @@ function connectionsOfJob(name: string, one: JobConnections, settings: Connectio
   ];
 }
 
-function callsOf(own: Party, names: readonly string[], why: string, { services }: ConnectionSettings): Connection[] {
-  return names.map((name) => {
+function callsOf(
+  own: Party,
+  calls: readonly Call[],
+  why: string,
+  { services, mesh }: ConnectionSettings,
+): Connection[] {
+  return calls.flatMap((call) => {
+    const name = calleeOf(call);
     const callee = services[name];
-    if (callee === undefined) throw new Error(`${why} names the service ${name}, which there is not`);
-    return tcp(own, service(name), callee.port, why);
+    if (callee !== undefined)
+      return [{ ...tcp(own, service(name), callee.port, why), ...(isLimited(call) && { asked: askedOf(call) }) }];
+    const external = mesh?.external?.[name];
+    if (external === undefined)
+      throw new Error(`${why} names ${name}, which is neither a service nor an external host`);
+    return externalConnections(own, name, external, why);
   });
 }
 
@@ -160,7 +175,10 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Connections that a party takes part in at one end, those of its whole namespace left out. */
-export function connectionsOf(plan: Graph, party: Party, end: "from" | "to"): Connection[] {
-  return plan.connections.filter((one) => sameParty(one[end], party));
+/** Finds the connections that a party takes part in at one end, those of its whole namespace left out; quick for each of many. */
+export function connectionIndex(plan: Graph, end: "from" | "to"): (party: Party) => readonly Connection[] {
+  const key = ({ place, app }: Party) => `${place}/${app}`;
+  const ends = plan.connections.filter((one) => isParty(one[end]));
+  const byParty = Map.groupBy(ends, (one) => key(one[end] as Party));
+  return (party) => byParty.get(key(party)) ?? [];
 }

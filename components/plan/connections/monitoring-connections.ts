@@ -128,7 +128,9 @@ function prometheusGraph(
     platform === "shared"
       ? []
       : [
-          ...Object.values(nodePorts).map((port) => tcp(prometheus, nodes, port, why)),
+          ...[...new Set([...Object.values(nodePorts), ...(network.metricsPorts ?? [])])].map((port) =>
+            tcp(prometheus, nodes, port, why),
+          ),
           tcp(prometheus, { kind: "dns" }, coreDnsMetricsPort, why),
         ];
   // node-exporter has the host's network: it is reached as the nodes are.

@@ -1,5 +1,5 @@
 import { within } from "./cluster-network.ts";
-import { type ConnectionPlan, connectionsOf } from "./connections.ts";
+import { connectionIndex, type ConnectionPlan } from "./connections.ts";
 import type { Connection, Endpoint, Party, Place } from "./parties.ts";
 
 interface LabelSelector {
@@ -46,16 +46,19 @@ const linkLocal = "169.254.0.0/16";
  */
 export function planNetworkPolicies(plan: ConnectionPlan, names: Readonly<Record<Place, string>>): PlannedPolicy[] {
   const peers = (endpoint: Endpoint) => peersOf(endpoint, plan.network.inside, names);
+  const of: Ends = { taken: connectionIndex(plan, "to"), made: connectionIndex(plan, "from") };
   return [
     ...plan.places.flatMap((place) => wholeNamespace(place, plan, peers)),
-    ...plan.parties.map((party) => policyOf(party, plan, peers)),
+    ...plan.parties.map((party) => policyOf(party, of, peers)),
   ];
 }
 
 type Peers = (endpoint: Endpoint) => Peer[];
+type Ends = Readonly<Record<"taken" | "made", (party: Party) => readonly Connection[]>>;
 
 function wholeNamespace(place: Place, plan: ConnectionPlan, peers: Peers): PlannedPolicy[] {
   const shared = plan.connections.filter(({ from }) => from.kind === "everyone" && from.place === place);
+  const [dns, others] = [shared.filter(({ to }) => to.kind === "dns"), shared.filter(({ to }) => to.kind !== "dns")];
   return [
     {
       place,
@@ -66,16 +69,26 @@ function wholeNamespace(place: Place, plan: ConnectionPlan, peers: Peers): Plann
     {
       place,
       name: "allow-dns",
-      why: whyOf(shared),
-      spec: { podSelector: {}, policyTypes: ["Egress"], egress: egress(shared, peers) },
+      why: whyOf(dns),
+      spec: { podSelector: {}, policyTypes: ["Egress"], egress: egress(dns, peers) },
     },
+    ...(others.length === 0
+      ? []
+      : [
+          {
+            place,
+            name: "allow-mesh",
+            why: whyOf(others),
+            spec: { podSelector: {}, policyTypes: ["Egress" as const], egress: egress(others, peers) },
+          },
+        ]),
   ];
 }
 
 /** Both directions in each, also where one is empty: a policy then says all there is to say of its party. */
-function policyOf(party: Party, plan: ConnectionPlan, peers: Peers): PlannedPolicy {
-  const taken = connectionsOf(plan, party, "to");
-  const made = connectionsOf(plan, party, "from");
+function policyOf(party: Party, of: Ends, peers: Peers): PlannedPolicy {
+  const taken = of.taken(party);
+  const made = of.made(party);
   return {
     place: party.place,
     name: `${party.kind}-${party.app}`,

@@ -1,5 +1,7 @@
+import type { Asked } from "./calls.ts";
+
 /** Purpose of a namespace: its key in `quorum:namespaces`. */
-export type Place = "apps" | "monitoring" | "agents" | "ingress" | "registry" | "ui";
+export type Place = "apps" | "monitoring" | "agents" | "ingress" | "registry" | "ui" | "mesh" | "meshAgents";
 
 /** Pods that are one end of connections. The network knows them by `app`, a mesh by `account`. */
 export interface Party {
@@ -37,6 +39,10 @@ export interface Connection {
   readonly protocol: "TCP" | "UDP";
   /** The user's key that asks for it. */
   readonly why: string;
+  /** What may be asked for over it, as far as a mesh can tell. @default everything */
+  readonly asked?: Asked;
+  /** Name in quorum:mesh.external of what it leads to. */
+  readonly external?: string;
 }
 
 /** Parties, and the connections that they take part in. */

@@ -1,8 +1,11 @@
 import type { ClusterNetwork } from "./cluster-network.ts";
 import { type GeneratedSecretSettings, generatorName, generatorPlaces } from "../platform/generated-secrets.ts";
 import { controllerAdminPort, type IngressPorts } from "../workload/ingress.ts";
+import { type CareControlPlane, carePart } from "../control-plane/care.ts";
 import { headlampPort } from "../platform/cluster-ui.ts";
 import { callsApiServer } from "./api-server.ts";
+import { ingressGateway } from "../mesh/mesh-parts.ts";
+import { meshPart, type MeshConnectionNeeds } from "./mesh-connections.ts";
 import { type MonitoringNeeds, monitoringPart } from "./monitoring-connections.ts";
 import { prometheus } from "./monitoring-parts.ts";
 import { type Endpoint, type Graph, nobody, outboundOf, type OutboundSettings, part, tcp } from "./parties.ts";
@@ -11,13 +14,14 @@ import { registryName, registryPort, registryRestartName } from "../platform/reg
 import { type BackedUpService, volumeBackupName, volumeBackups } from "../platform/volume-backup.ts";
 
 /** What the parts of the platform are told by. */
-export interface PlatformSettings extends MonitoringNeeds {
-  readonly services: Readonly<Record<string, BackedUpService>>;
+export interface PlatformSettings extends MonitoringNeeds, Pick<MeshConnectionNeeds, "mesh" | "namespaces"> {
+  readonly services: Readonly<Record<string, BackedUpService & { readonly mesh?: boolean | undefined }>>;
   readonly security?: { readonly generatedSecrets: Readonly<Record<string, GeneratedSecretSettings>> } | undefined;
   readonly backup?: { readonly outbound: OutboundSettings } | undefined;
+  readonly controlPlane?: CareControlPlane | undefined;
   readonly registry?: { readonly kind: "distribution" | "harbor" } | undefined;
   readonly ingress: {
-    readonly controller: "traefik" | "existing";
+    readonly controller: "traefik" | "istio" | "existing";
     readonly controllerNamespace?: string | undefined;
     readonly expose?: IngressPorts | undefined;
   };
@@ -45,8 +49,10 @@ export const headlamp = part("ui", "headlamp");
 const parts: readonly ((settings: PlatformSettings, network: ClusterNetwork) => Graph)[] = [
   (settings, network) => monitoringPart(settings, network, controllerOf(settings)),
   ingressPart,
+  meshPart,
   uiPart,
   backupPart,
+  ({ controlPlane }) => carePart(controlPlane ?? { mode: "existing" }),
   registryPart,
   generatorPart,
 ];
@@ -61,12 +67,13 @@ export function platformParts(settings: PlatformSettings, network: ClusterNetwor
 
 /** Pods through which the outside reaches what has an ingress. */
 export function controllerOf({ ingress }: Pick<PlatformSettings, "ingress">): Endpoint {
+  if (ingress.controller === "istio") return ingressGateway;
   return ingress.controller === "traefik" ? traefik : { kind: "controller", namespace: ingress.controllerNamespace };
 }
 
 /** Which services it reaches is the services' own matter. */
 function ingressPart({ ingress, monitoring }: PlatformSettings, network: ClusterNetwork): Graph {
-  if (ingress.controller === "existing") return nobody;
+  if (ingress.controller !== "traefik") return nobody;
   const key = "quorum:ingress.controller";
   const { httpPort, httpsPort } = ingress.expose ?? {};
   const entries = [httpPort, httpsPort].flatMap((port) =>

@@ -1,3 +1,4 @@
+import { balancerProblems, givenEndpoint } from "./balancer.ts";
 import { list, type Problem } from "../problems.ts";
 import {
   apiPort,
@@ -10,6 +11,8 @@ import {
   slotsOf,
   toleranceOf,
 } from "./hosts.ts";
+import { hardeningProblems } from "./hardening-checks.ts";
+import { layoutProblems } from "./layout-checks.ts";
 import { requirementProblems } from "./requirements.ts";
 import { placeComponents } from "./topology.ts";
 import { contains, formatSubnet, overlap, parseAddress, parseSubnet, type Subnet } from "../subnet.ts";
@@ -24,6 +27,9 @@ export function controlPlaneProblems(settings: KubeadmSettings): Problem[] {
     ...requirementProblems(placeComponents(settings), settings.hosts),
     ...addressProblems(settings),
     ...podSubnetProblems(settings),
+    ...balancerProblems(settings),
+    ...layoutProblems(settings),
+    ...hardeningProblems(settings),
   ];
 }
 
@@ -44,16 +50,22 @@ function memberProblems(settings: KubeadmSettings): Problem[] {
       },
     ];
   }
-  if (hosts.some(([, { etcdMembers }]) => etcdMembers !== undefined)) problems.push(...givenMemberProblems(hosts));
+  // Each cluster is counted by itself.
+  const holders = hosts.filter(([, { role }]) => role !== "events");
+  const forEvents = hosts.filter(([, { role }]) => role === "events");
+  if (isGiven(forEvents)) problems.push(...givenMemberProblems(forEvents));
+  else if (forEvents.length > 0)
+    problems.push(...countProblems(names("events"), "events", "leave out one of them or add another"));
+  if (isGiven(holders)) problems.push(...givenMemberProblems(holders));
   else if (dedicated.length > 0)
     problems.push(...countProblems(dedicated, "etcd", "leave out one of them or add another"));
   else
     problems.push(...countProblems(controlPlane, "control-plane", "set role: worker for one of them or add another"));
   const serving = placeComponents(settings).filter(({ apiServers }) => apiServers > 0);
-  if (serving.length > 1 && settings.endpoint === undefined) {
+  if (serving.length > 1 && givenEndpoint(settings) === undefined) {
     problems.push({
       key: "quorum:controlPlane.endpoint",
-      text: `is missing, but with ${serving.length} control-plane hosts it must be the host:port of a balancer or name that reaches all of them; set it, for example to k8s.example.com:${apiPort}`,
+      text: `is missing, but with ${serving.length} control-plane hosts it must be the host:port of a balancer or name that reaches all of them; set it, for example to k8s.example.com:${apiPort}, or give balancer an address of its own`,
     });
   }
   const places = serving.map(({ host }) => host);
@@ -66,12 +78,16 @@ function memberProblems(settings: KubeadmSettings): Problem[] {
   return [...problems, ...goalProblems(settings)];
 }
 
+function isGiven(hosts: readonly (readonly [string, HostSettings])[]): boolean {
+  return hosts.some(([, { etcdMembers }]) => etcdMembers !== undefined);
+}
+
 /** One member on each host: their number must be odd; two hosts are a case of their own, where one holds them all. */
 function countProblems(names: readonly string[], role: string, fix: string): Problem[] {
   const count = names.length;
   const are = `has ${count} ${role} hosts (${list(names)})`;
   if (count > maximumMembers) {
-    const surplus = role === "etcd" ? "leave out" : "set role: worker for";
+    const surplus = role === "control-plane" ? "set role: worker for" : "leave out";
     return [
       {
         key: hostsKey,

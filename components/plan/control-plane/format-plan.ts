@@ -1,17 +1,18 @@
+import type { BalancerPlan } from "./balancer.ts";
+import { formatOperation } from "./format-operation.ts";
 import type { ControlPlanePlan } from "./control-plane.ts";
 import type { Loss } from "./losses.ts";
 import type { MemberStep } from "./member-change.ts";
 import type { PlanChange } from "./plan-change.ts";
 import type { Requirement } from "./requirements.ts";
-import { certificates, keepsakes, openPorts } from "./site.ts";
+import { type PlanFormat, planTable } from "./tables.ts";
+import { keepsakes, openPorts } from "./site.ts";
 
-export type PlanFormat = "text" | "markdown";
-
-type Row = readonly string[];
+export type { PlanFormat } from "./tables.ts";
 
 /** A plan for people: in a terminal, or in a pull request. */
 export function formatPlan(plan: ControlPlanePlan, format: PlanFormat): string {
-  const table = format === "markdown" ? markdownTable : textTable;
+  const table = (head: readonly string[], rows: readonly (readonly string[])[]) => planTable(head, rows, format);
   const heading = (title: string) => (format === "markdown" ? `## ${title}` : title.toUpperCase());
   const { placements, quorum, tolerance } = plan;
   const voters = placements.reduce((sum, { etcd }) => sum + etcd, 0);
@@ -48,17 +49,18 @@ export function formatPlan(plan: ControlPlanePlan, format: PlanFormat): string {
         ]),
       ),
     ],
+    ...(plan.balancer === undefined ? [] : [[heading("How the API is reached"), balancerText(plan.balancer)]]),
     [
       heading("What each loss costs"),
       table(
-        ["lost", "reads", "writes", "scheduling", "data", ...(own ? ["events"] : [])],
+        ["lost", "reads", "writes", "scheduling", "data", ...(own ? ["events", "an API server that restarts"] : [])],
         gathered(plan.losses).map(([what, loss]) => [
           what,
           { all: "go on", cached: "only what API servers remember", none: "stop" }[loss.reads],
           loss.writes ? "go on" : "stop",
           loss.scheduling ? "goes on" : "stops",
           { safe: "safe", partial: "a copy is left; recover", gone: "gone, but for backups" }[loss.data],
-          ...(own ? [loss.events ? "kept" : "lost"] : []),
+          ...(own ? [loss.events ? "kept" : "lost", loss.apiRestarts ? "comes up" : "waits for etcd"] : []),
         ]),
       ),
     ],
@@ -89,10 +91,17 @@ export function formatPlan(plan: ControlPlanePlan, format: PlanFormat): string {
       ),
     ],
     [
+      heading("How it is hardened"),
+      table(
+        ["what", "how"],
+        plan.hardening.map(({ what, how }) => [what, how]),
+      ),
+    ],
+    [
       heading("What expires"),
       table(
         ["certificate", "days", "made anew by"],
-        certificates().map(({ name, days, renewed }) => [name, String(days), renewed]),
+        plan.certificates.map(({ name, days, renewed }) => [name, String(days), renewed]),
       ),
     ],
     [
@@ -110,9 +119,9 @@ export function formatPlan(plan: ControlPlanePlan, format: PlanFormat): string {
 
 /** A change from one plan to another, for people: what moves, and what is tolerated at every step. */
 export function formatChange(change: PlanChange, format: PlanFormat): string {
-  const table = format === "markdown" ? markdownTable : textTable;
+  const table = (head: readonly string[], rows: readonly (readonly string[])[]) => planTable(head, rows, format);
   const title = format === "markdown" ? "## Change of the control plane" : "CHANGE OF THE CONTROL PLANE";
-  const { from, to, added, removed, members } = change;
+  const { from, to, added, removed, members, events } = change;
   const facts: [string, string, string][] = [
     ["Kubernetes", from.kubernetesVersion, to.kubernetesVersion],
     ["API", from.endpoint, to.endpoint],
@@ -124,25 +133,27 @@ export function formatChange(change: PlanChange, format: PlanFormat): string {
   const moved = facts.filter(([, before, after]) => before !== after);
   const standing = ({ alive, voters, quorum, tolerance }: MemberStep["after"]) =>
     `${alive} of ${voters} vote, ${quorum} needed, ${tolerance} may fail`;
+  const rowsOf = (steps: readonly MemberStep[]) =>
+    steps.map((one, index) => [String(index + 1), one.action, one.member, standing(one.before), standing(one.after)]);
   const gap = format === "markdown" ? "\n\n" : "\n";
   const parts = [
     moved.length === 0 ? "Nothing of the layout changes." : table(["", "before", "after"], moved),
     ...(members.length === 0
       ? ["No etcd member changes."]
-      : [
-          table(
-            ["", "step", "member", "before", "after"],
-            members.map((one, index) => [
-              String(index + 1),
-              one.action,
-              one.member,
-              standing(one.before),
-              standing(one.after),
-            ]),
-          ),
-        ]),
+      : [table(["", "step", "member", "before", "after"], rowsOf(members))]),
+    // Its members count among themselves alone.
+    ...(events.length === 0 ? [] : [table(["", "step, events", "member", "before", "after"], rowsOf(events))]),
   ];
-  return `${[title, ...parts].join(gap)}\n`;
+  const upgrade = change.upgrade === undefined ? [] : [formatOperation(change.upgrade, format)];
+  return `${[[title, ...parts].join(gap), ...upgrade].join("\n\n")}\n`;
+}
+
+function balancerText({ kind, address, port, hosts }: BalancerPlan): string {
+  const names = hosts.map(({ name }) => name).join(", ");
+  if (kind === "kube-vip")
+    return `kube-vip has one of ${names} hold ${address}; its API server then answers for all. After a loss another holds it within about 5 s.`;
+  const order = [...hosts].sort((a, b) => b.priority - a.priority).map(({ name }) => name);
+  return `${address} is held by the first of ${order.join(", ")} that is well (keepalived); HAProxy at port ${port} there passes connections on to every API server that is ready. After a loss the next host holds it within about 4 s.`;
 }
 
 /** Most losses that one row names. */
@@ -152,8 +163,8 @@ const namedInRow = 4;
 function gathered(losses: readonly Loss[]): [string, Loss][] {
   const rows = new Map<string, [Loss, ...Loss[]]>();
   for (const loss of losses) {
-    const { kind, reads, writes, scheduling, data, events } = loss;
-    const key = JSON.stringify([kind, reads, writes, scheduling, data, events]);
+    const { kind, reads, writes, scheduling, data, events, apiRestarts } = loss;
+    const key = JSON.stringify([kind, reads, writes, scheduling, data, events, apiRestarts]);
     const row = rows.get(key);
     if (row === undefined) rows.set(key, [loss]);
     else row.push(loss);
@@ -167,18 +178,6 @@ function gathered(losses: readonly Loss[]): [string, Loss][] {
 
 function sizeOf(size: Requirement["reserved"]): string {
   return size === undefined ? "-" : `${size.cpuMillis}m, ${size.memoryMiB} MiB`;
-}
-
-function textTable(head: Row, rows: readonly Row[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows]
-    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
-    .join("\n");
-}
-
-function markdownTable(head: Row, rows: readonly Row[]): string {
-  const line = (cells: Row) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 function count(number: number, noun: string): string {

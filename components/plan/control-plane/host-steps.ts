@@ -1,6 +1,10 @@
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
+import { eventsProbeLines } from "./events-probes.ts";
+import { memberFileLines } from "./api-server-files.ts";
+import { noBalancerLines } from "./balancer-step.ts";
 import { criSocket, hostFolder, patchesFolder, toYaml } from "./kubeadm-config.ts";
+import { kernelSettings, kubeletPatch, protectsKernel, reservedLines } from "./kubelet-config.ts";
 import { cniConflist, networkCommands } from "./network.ts";
 import { lines, prelude, putFile, shellQuote, soleRun } from "../shell.ts";
 
@@ -10,16 +14,17 @@ export interface StepContext {
   readonly plan: ControlPlanePlan;
   /** Registry host that stands in for all others. */
   readonly mirror?: string | undefined;
+  /** References of images of data/images.yaml that static pods run, by their names there. */
+  readonly images?: Readonly<Record<string, string>> | undefined;
 }
 
 export const adminKubeconfig = "/etc/kubernetes/admin.conf";
 export const pki = "/etc/kubernetes/pki";
-const manifests = "/etc/kubernetes/manifests";
 const clusterMarker = `${hostFolder}/cluster`;
-export const sealKey = `${hostFolder}/join/seal.key`;
-export const sealCertificate = `${hostFolder}/join/seal.crt`;
-/** Outlives the folder of the join, so that the step prints the same whenever it runs. */
-export const sealCertificateShown = `${hostFolder}/seal.crt`;
+/** Of a host: tickets are sealed to it. It outlives the join, so that the step prints the same whenever it runs. */
+export const sealCertificate = `${hostFolder}/seal.crt`;
+/** Opens what is sealed to it. A member keeps it, as later tickets bring it new keys of the cluster. */
+export const sealKey = `${hostFolder}/seal.key`;
 /** Seconds that a host's container runtime gets to come up. */
 const runtimeSeconds = 30;
 /** Seconds that a kubeadm which outlived its connection gets to end. */
@@ -46,7 +51,7 @@ export function prepareScript({ settings, plan }: StepContext, host: PlannedHost
   return lines(
     prelude,
     `[ "$(id -u)" = 0 ] || fail "quorum:controlPlane.ssh.user is $(id -un) on ${host.name}, but host steps need root; set it to root"`,
-    `for tool in kubeadm kubelet kubectl openssl ip iptables tar flock; do command -v "$tool" >/dev/null || fail "${key} has no $tool on its PATH, but a host needs it; install it on ${host.address}"; done`,
+    `for tool in kubeadm kubelet kubectl openssl ip iptables tar flock${joinsEtcd(plan, host) ? " etcdctl" : ""}; do command -v "$tool" >/dev/null || fail "${key} has no $tool on its PATH, but a host needs it; install it on ${host.address}"; done`,
     `for tool in kubeadm kubelet; do`,
     `  case $tool in kubeadm) have=$(kubeadm version -o short) ;; *) have=$(kubelet --version | cut -d" " -f2) ;; esac`,
     `  [ "$have" = ${version} ] || fail "${key} has $tool $have, but it must be ${version} as quorum:controlPlane.kubernetesVersion says; install that version on ${host.address}"`,
@@ -59,9 +64,18 @@ export function prepareScript({ settings, plan }: StepContext, host: PlannedHost
     `fi`,
     `[ "$(cat ${clusterMarker})" = ${shellQuote(plan.clusterName)} ] || fail "${key} belongs to cluster $(cat ${clusterMarker}), but quorum:controlPlane.clusterName is ${plan.clusterName}; set that name, or run 'kubeadm reset' on ${host.address} and remove ${hostFolder}"`,
     ...kernelLines(settings, key),
+    ...(protectsKernel(settings, host) ? protectLines(key) : []),
     putFile(`${patchesFolder}/kubeletconfiguration0+merge.yaml`, "644", toYaml([kubeletPatch(host)])),
+    ...reservedLines(settings, host, patchesFolder),
+    ...(host.role === "control-plane" ? [...memberFileLines(settings), ...eventsProbeLines(plan)] : []),
+    ...noBalancerLines(plan, host),
     ...(host.name === plan.first.name ? [] : sealLines(host)),
   );
+}
+
+/** Whether a step of ours lets a member on this host into a cluster that others are in: with none running here yet, by the host's etcdctl. */
+function joinsEtcd({ etcd }: ControlPlanePlan, { name }: PlannedHost): boolean {
+  return etcd.some((one) => one.host === name && one.madeBy === "quorum") && etcd.some(({ host }) => host !== name);
 }
 
 /** Gives a host its pod network: addresses, routes to the other hosts, the way out. */
@@ -70,7 +84,7 @@ export function networkScript({ settings, plan }: StepContext, host: PlannedHost
   const unit = "quorum-network.service";
   return lines(
     prelude,
-    putFile("/etc/cni/net.d/10-quorum.conflist", "644", cniConflist(host)),
+    putFile("/etc/cni/net.d/10-quorum.conflist", "600", cniConflist(host)),
     putFile(
       script,
       "755",
@@ -124,8 +138,20 @@ export function nodeScript({ settings }: StepContext, host: PlannedHost): string
   );
 }
 
-function kubeletPatch(host: PlannedHost): Record<string, unknown> {
-  return { ...host.kubelet, apiVersion: "kubelet.config.k8s.io/v1beta1", kind: "KubeletConfiguration" };
+/** The kubelet would end at a setting of the kernel that is not as it wants it. */
+function protectLines(key: string): string[] {
+  const wanted = Object.entries(kernelSettings);
+  return [
+    ...wanted.map(([name, value]) => {
+      const file = `/proc/sys/${name.replaceAll(".", "/")}`;
+      return `[ "$(cat ${file})" = ${value} ] || { echo ${value} > ${file}; } 2>/dev/null || fail "${key} has ${name} $(cat ${file}), but the kubelet wants ${value} and the host does not let it be set; set it there, or set kubelet.protectKernelDefaults of the host to false"`;
+    }),
+    putFile(
+      "/etc/sysctl.d/90-quorum-kubelet.conf",
+      "644",
+      lines(...wanted.map(([name, value]) => `${name} = ${value}`)).trimEnd(),
+    ),
+  ];
 }
 
 function kernelLines(settings: KubeadmSettings, key: string): string[] {
@@ -144,14 +170,14 @@ function kernelLines(settings: KubeadmSettings, key: string): string[] {
 }
 
 function sealLines(host: PlannedHost): string[] {
+  const joins = host.role === "control-plane" ? "" : `[ ! -e ${hostFolder}/join.done ] && `;
   return [
-    `if [ ! -e ${hostFolder}/join.done ] && [ ! -e ${sealCertificate} ]; then`,
-    `  mkdir -p ${hostFolder}/join`,
-    `  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=${host.name} -keyout ${sealKey} -out ${sealCertificate}.new 2>/dev/null`,
-    `  cp ${sealCertificate}.new ${sealCertificateShown}`,
-    `  mv ${sealCertificate}.new ${sealCertificate}`,
+    `if ${joins}[ ! -e ${sealKey} ]; then`,
+    `  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=${host.name} -keyout ${sealKey}.new -out ${sealCertificate}.new 2>/dev/null`,
+    `  mv -f ${sealCertificate}.new ${sealCertificate}`,
+    `  mv -f ${sealKey}.new ${sealKey}`,
     `fi`,
-    `cat ${sealCertificateShown}`,
+    `cat ${sealCertificate}`,
   ];
 }
 
@@ -159,65 +185,6 @@ function sealLines(host: PlannedHost): string[] {
 export function onlyRun(host: PlannedHost): string {
   const failure = `kubeadm of an earlier run still works on ${host.name} (${host.address}) after ${kubeadmSeconds} s; look at 'ps' on that host`;
   return soleRun(hostFolder, kubeadmSeconds, failure);
-}
-
-/** Lines that bring changed settings to the API server, controller manager, scheduler and etcd of a member, and wait for them. */
-export function memberLines(host: PlannedHost, config: string): string[] {
-  const manifest = `${manifests}/kube-apiserver.yaml`;
-  return [
-    `for file in crt key; do [ ! -e ${pki}/apiserver.$file ] || mv -f ${pki}/apiserver.$file ${pki}/apiserver.$file.old; done`,
-    `kubeadm init phase certs apiserver --config ${config} >&2`,
-    `running() { kubectl -n kube-system get pod "$1-${host.name}" -o jsonpath='{.metadata.annotations.kubernetes\\.io/config\\.hash}'; }`,
-    `healthy() { kubectl get --raw /readyz --server https://${host.address}:${apiPort} >/dev/null 2>&1; }`,
-    `was=$(running kube-apiserver)`,
-    `before=$(cksum < ${manifest})`,
-    `kubeadm init phase control-plane all --config ${config} >&2`,
-    // The old one still answers while the kubelet takes up the new manifest.
-    `replaced() { is=$(running "$1" 2>/dev/null) && [ -n "$is" ] && [ "$is" != "$was" ] && healthy; }`,
-    `[ "$before" = "$(cksum < ${manifest})" ] || wait_for ${nodeSeconds} replaced kube-apiserver || fail "the API server of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
-    ...etcdLines(host, config),
-  ];
-}
-
-/**
- * The same for etcd, after `running` and `replaced` are there. A host that joined tells its etcd of the members that were there;
- * kubeadm's fresh manifest would name the host alone, which begins another cluster should the data ever be gone.
- *
- * On a cluster of one host this takes minutes: with etcd the API server is gone, and a kubelet that waits for its answers about
- * volume claims lets go of the old pod's volumes only after two minutes (137 s seen). Other pods run on meanwhile.
- */
-function etcdLines(host: PlannedHost, config: string): string[] {
-  const manifest = `${manifests}/etcd.yaml`;
-  const made = `${hostFolder}/etcd`;
-  const initial = "/- --initial-cluster(-state)?=/";
-  return [
-    `if [ -e ${manifest} ]; then`,
-    `  rm -rf ${made}`,
-    `  mkdir ${made}`,
-    `  KUBEADM_INIT_DRYRUN_DIR=${made} kubeadm init phase etcd local --dry-run --config ${config} >&2`,
-    `  awk 'NR == FNR { if (${initial}) kept = kept $0 "\\n"; next } ${initial} { printf "%s", kept; kept = ""; next } { print }' ${manifest} ${made}/etcd.yaml > ${made}/kept.yaml`,
-    `  if ! cmp -s ${manifest} ${made}/kept.yaml; then`,
-    `    was=$(running etcd)`,
-    // Renamed from outside: the kubelet runs every file of that folder.
-    `    chmod 600 ${made}/kept.yaml`,
-    `    mv -f ${made}/kept.yaml ${manifest}`,
-    `    wait_for ${nodeSeconds} replaced etcd || fail "etcd of ${host.name} is not ready with its changed settings; look at its log on ${host.address}"`,
-    `  fi`,
-    `  rm -rf ${made}`,
-    // The next host's member stops only after this one is back, also where an earlier run was killed while it waited.
-    `  wait_for ${nodeSeconds} healthy || fail "the API server of ${host.name} does not reach its etcd; look at its log on ${host.address}"`,
-    `fi`,
-  ];
-}
-
-/** Lines that bring changed settings to a kubelet that runs. */
-export function kubeletLines(host: PlannedHost): string[] {
-  const config = "/var/lib/kubelet/config.yaml";
-  return [
-    `before=$(cksum < ${config})`,
-    `kubeadm upgrade node phase kubelet-config --patches ${patchesFolder} >&2`,
-    `[ "$before" = "$(cksum < ${config})" ] || systemctl restart kubelet || fail "the kubelet of ${host.name} could not be restarted with its changed settings; restart it on ${host.address}"`,
-  ];
 }
 
 /** Lines that sign the serving certificate that a kubelet asks for, and wait until it serves by it. */

@@ -1,11 +1,13 @@
+import type { BalancerSettings } from "./balancer.ts";
+import type { HardeningSettings } from "./hardening-settings.ts";
 import { parseAddress, parseSubnet, part, type Subnet } from "../subnet.ts";
 
 /** One machine, as the user describes it. */
 export interface HostSettings {
   /** IPv4 address that the other hosts reach it by. */
   readonly address: string;
-  /** `etcd`: nothing but members of an etcd cluster of its own hosts. */
-  readonly role: "control-plane" | "worker" | "etcd";
+  /** `etcd`: nothing but members of the etcd cluster; `events`: nothing but members of that for events. Neither is a Kubernetes node. */
+  readonly role: "control-plane" | "worker" | "etcd" | "events";
   /** How much it is trusted, against the others: of two hosts, the one with more holds etcd. @default 50 */
   readonly reliability?: number | undefined;
   /** Physical machine under a virtual one: hosts that share it are lost together. */
@@ -38,12 +40,14 @@ export interface EtcdSettings {
   readonly events: "shared" | "own";
   /** Size past which etcd refuses writes, 100 to 8192. @see https://etcd.io/docs/v3.6/dev-guide/limit/ */
   readonly quotaMiB: number;
+  /** The same of the cluster for events, where they have one. @default quotaMiB */
+  readonly eventsQuotaMiB?: number | undefined;
   /** Longest round trip between two members. */
   readonly roundTripMillis: number;
 }
 
 /** What the plan needs to know of a control plane that kubeadm makes. */
-export interface KubeadmSettings {
+export interface KubeadmSettings extends HardeningSettings {
   /** Full version without a `v`, such as 1.37.2. */
   readonly kubernetesVersion: string;
   readonly clusterName: string;
@@ -65,8 +69,13 @@ export interface KubeadmSettings {
   readonly hosts: Readonly<Record<string, HostSettings>>;
   /** Host that begins the cluster. @default the first control-plane host by name */
   readonly firstHost?: string | undefined;
-  /** host:port that reaches every API server. Required with more than one control-plane host. */
+  /**
+   * host:port that reaches every API server. Required with more than one control-plane host, unless `balancer` has an address.
+   * @default the balancer's address and port, or the first host's
+   */
   readonly endpoint?: string | undefined;
+  /** What stands before the API servers. @default given */
+  readonly balancer?: BalancerSettings | undefined;
   readonly network: { readonly podSubnet: string; readonly serviceSubnet: string; readonly plugin: "routed" | "none" };
   /** KubeletConfiguration fields for all hosts. */
   readonly kubelet: Readonly<Record<string, unknown>>;
@@ -77,7 +86,7 @@ export interface KubeadmSettings {
   readonly certSans: readonly string[];
 }
 
-/** Port of every API server. */
+/** Port of every host's first API server. */
 export const apiPort = 6443;
 
 /** Members that must agree: more than half. */
@@ -92,6 +101,11 @@ export function toleranceOf(members: number): number {
 
 /** Bits of the network part of a host's own pod addresses: room for 254 pods. */
 export const hostSubnetPrefix = 24;
+
+/** Whether a host of this role is a Kubernetes node. */
+export function isNode(role: HostSettings["role"]): boolean {
+  return role === "control-plane" || role === "worker";
+}
 
 /** Hosts in the order of their names: the order of keys in a file means nothing. */
 export function byName(settings: KubeadmSettings): [string, HostSettings][] {

@@ -1,8 +1,8 @@
+import { balancerAuthorityLines } from "./balancer-step.ts";
 import type { PlannedHost } from "./control-plane.ts";
+import { memberReads, sealEncryption } from "./encryption.ts";
 import {
   adminKubeconfig,
-  kubeletLines,
-  memberLines,
   onlyRun,
   pki,
   resumedChecks,
@@ -10,11 +10,15 @@ import {
   sealKey,
   type StepContext,
 } from "./host-steps.ts";
+import { etcdCertificateLines, etcdDefinitions, etcdStepLines } from "./external-etcd.ts";
 import { hostFolder, initDocuments, joinDocument, toYaml } from "./kubeadm-config.ts";
+import { kubeletDocument } from "./kubelet-config.ts";
+import { kubeletLines, memberLines } from "./member-lines.ts";
+import { secondSetLines } from "./second-set.ts";
 import { indent, lines, prelude, putFile } from "../shell.ts";
 
 /** On the first host: seals what another host needs to join, to the certificate on stdin. */
-export function ticketScript(host: PlannedHost): string {
+export function ticketScript(context: StepContext, host: PlannedHost): string {
   const shared = "ca.crt ca.key sa.key sa.pub front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key";
   return lines(
     prelude,
@@ -27,7 +31,11 @@ export function ticketScript(host: PlannedHost): string {
     `cat > "$work/seal.crt"`,
     `kubeadm kubeconfig user --config ${hostFolder}/init.yaml --client-name system:bootstrap:${host.name} --org system:bootstrappers:kubeadm:default-node-token > "$work/ticket/discovery.conf"`,
     ...(host.role === "control-plane"
-      ? [`mkdir "$work/ticket/pki"`, `tar -C ${pki} -cf - ${shared} | tar -C "$work/ticket/pki" -xf -`]
+      ? [
+          `mkdir "$work/ticket/pki"`,
+          `tar -C ${pki} -cf - ${shared} | tar -C "$work/ticket/pki" -xf -`,
+          ...sealEncryption(context, "$work/ticket"),
+        ]
       : []),
     `tar -C "$work/ticket" -czf "$work/ticket.tar" .`,
     `openssl cms -encrypt -binary -aes256 -outform PEM -in "$work/ticket.tar" "$work/seal.crt"`,
@@ -35,7 +43,8 @@ export function ticketScript(host: PlannedHost): string {
 }
 
 /** On a further host: joins with the ticket on stdin, goes on with a join that was cut short, or takes changed settings. */
-export function joinScript({ settings, plan, mirror }: StepContext, host: PlannedHost): string {
+export function joinScript(context: StepContext, host: PlannedHost): string {
+  const { settings, plan, mirror } = context;
   const folder = `${hostFolder}/join`;
   const config = `${hostFolder}/member.yaml`;
   const member = host.role === "control-plane";
@@ -44,17 +53,25 @@ export function joinScript({ settings, plan, mirror }: StepContext, host: Planne
     onlyRun(host),
     putFile(`${hostFolder}/join.yaml`, "600", toYaml([joinDocument(settings, host)])),
     ...(member ? [putFile(config, "600", toYaml(initDocuments(settings, plan, mirror, host)))] : []),
+    ...etcdDefinitions(context, host),
     // Written into the step so that a change of the shared kubelet settings reaches this host too.
-    putFile(`${hostFolder}/kubelet-shared.yaml`, "644", toYaml([settings.kubelet])),
+    putFile(`${hostFolder}/kubelet-shared.yaml`, "644", toYaml([kubeletDocument(settings)])),
+    `open_ticket() {`,
+    `  mkdir -p ${folder}`,
+    `  cat > ${folder}/ticket.pem`,
+    `  openssl cms -decrypt -inform PEM -in ${folder}/ticket.pem -inkey ${sealKey} -recip ${sealCertificate} -out ${folder}/ticket.tar || fail "the ticket of ${host.name} was sealed to another machine; the host was made anew since: replace it with 'npm run control-plane -- replace ${host.name}'"`,
+    `  tar -C ${folder} -xzf ${folder}/ticket.tar`,
+    `}`,
     `if [ -e ${folder}.done ]; then`,
-    ...(member ? [indent(memberChange(host, config))] : []),
+    ...(member ? [indent(memberChange(context, host, config, folder))] : []),
     ...kubeletLines(host).map((line) => indent(line)),
     `  exit 0`,
     `fi`,
-    `cat > ${folder}/ticket.pem`,
-    `openssl cms -decrypt -inform PEM -in ${folder}/ticket.pem -inkey ${sealKey} -recip ${sealCertificate} -out ${folder}/ticket.tar || fail "the ticket of ${host.name} was sealed to another machine; the host was made anew since: replace it with 'npm run control-plane -- replace ${host.name}'"`,
-    `tar -C ${folder} -xzf ${folder}/ticket.tar`,
+    `open_ticket`,
     `if [ -d ${folder}/pki ]; then (cd ${folder}/pki && find . -type f) | while read -r file; do put "${pki}/$file" 600 < "${folder}/pki/$file"; done; fi`,
+    ...(member ? [memberReads(context, host, folder, false)] : []),
+    ...balancerAuthorityLines(plan, host),
+    ...(member ? etcdCertificateLines(plan, host) : []),
     `resumed=`,
     `if [ -e ${folder}.started ]; then`,
     `  resumed=--ignore-preflight-errors=${resumedChecks}`,
@@ -63,17 +80,24 @@ export function joinScript({ settings, plan, mirror }: StepContext, host: Planne
     `fi`,
     `: > ${folder}.started`,
     `kubeadm join --config ${hostFolder}/join.yaml $resumed >&2 || fail "kubeadm join failed on ${host.name} (${host.address}); its words are above, and the next run goes on from here"`,
-    ...(member ? [`cp ${config} ${config}.applied`] : []),
+    ...(member
+      ? [...etcdStepLines(context, host, "yes"), ...secondSetLines(plan, host), `cp ${config} ${config}.applied`]
+      : []),
     `: > ${folder}.done`,
-    `rm -rf ${folder}`,
+    // Only a member is sent anything later.
+    `rm -rf ${folder}${member ? "" : ` ${sealKey}`}`,
   );
 }
 
-function memberChange(host: PlannedHost, config: string): string {
+function memberChange(context: StepContext, host: PlannedHost, config: string, folder: string): string {
   return lines(
     `export KUBECONFIG=${adminKubeconfig}`,
+    memberReads(context, host, folder, true),
+    `rm -rf ${folder}`,
+    ...etcdStepLines(context, host, "yes"),
     `if ! cmp -s ${config} ${config}.applied; then`,
-    ...memberLines(host, config).map((line) => indent(line)),
+    ...memberLines(context.settings, host, config).map((line) => indent(line)),
+    ...secondSetLines(context.plan, host).map((line) => indent(line)),
     `  cp ${config} ${config}.applied`,
     `fi`,
   );

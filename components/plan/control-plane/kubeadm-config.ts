@@ -1,8 +1,20 @@
 import { stringify } from "yaml";
 import { nodePorts } from "../connections/monitoring-parts.ts";
+import { apiServerVolumes } from "./api-server-files.ts";
+import { balancerNames } from "./balancer.ts";
 import { mirrorRepository } from "../images/images.ts";
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
+import {
+  apiServerFlags,
+  controllerManagerFlags,
+  etcdFlags,
+  everyAddress,
+  type Flag,
+  hours,
+  schedulerFlags,
+} from "./hardening.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
+import { kubeletDocument } from "./kubelet-config.ts";
 
 const kubeadmApi = "kubeadm.k8s.io/v1beta4";
 /** Folder on each host for what quorum writes; beside kubeadm's own, so that whoever keeps one keeps both. */
@@ -33,12 +45,7 @@ export function initDocuments(
       patches: { directory: patchesFolder },
     },
     clusterDocument(settings, plan, mirror),
-    {
-      serverTLSBootstrap: true,
-      ...settings.kubelet,
-      apiVersion: "kubelet.config.k8s.io/v1beta1",
-      kind: "KubeletConfiguration",
-    },
+    kubeletDocument(settings),
     {
       ...(settings.metrics ? { metricsBindAddress: `${everyAddress}:${nodePorts.kubeProxy}` } : {}),
       ...settings.kubeProxy,
@@ -62,6 +69,19 @@ export function joinDocument(settings: KubeadmSettings, host: PlannedHost): Docu
   };
 }
 
+/**
+ * The same with etcd as kubeadm itself would make it, whoever does: only then do kubeadm's phases make certificates of etcd, and
+ * does it name etcd's image.
+ */
+export function certificateDocuments(
+  settings: KubeadmSettings,
+  plan: ControlPlanePlan,
+  mirror?: string,
+  host: PlannedHost = plan.first,
+): Document[] {
+  return initDocuments(settings, { ...plan, etcdMode: "stacked" }, mirror, host);
+}
+
 export function toYaml(documents: readonly Document[]): string {
   return documents.map((document) => stringify(document, { lineWidth: 0 })).join("---\n");
 }
@@ -74,14 +94,16 @@ function clusterDocument(settings: KubeadmSettings, plan: ControlPlanePlan, mirr
     kubernetesVersion: `v${plan.kubernetesVersion}`,
     controlPlaneEndpoint: plan.endpoint,
     networking: { podSubnet: settings.network.podSubnet, serviceSubnet: settings.network.serviceSubnet },
-    apiServer: { certSANs: [...new Set(["127.0.0.1", "localhost", ...settings.certSans])] },
-    ...withFlags("controllerManager", [
-      // The plan hands out pod addresses: a controller that did so too would publish others in the Node objects.
-      ...(settings.network.plugin === "routed" ? [{ name: "allocate-node-cidrs", value: "false" }] : []),
-      ...metricsAddress(settings),
-    ]),
-    ...withFlags("scheduler", metricsAddress(settings)),
-    ...etcdDocument(settings),
+    certificateValidityPeriod: hours(settings.certificates.days),
+    caCertificateValidityPeriod: hours(settings.certificates.authorityDays),
+    apiServer: {
+      certSANs: [...new Set(["127.0.0.1", "localhost", ...balancerNames(plan), ...settings.certSans])],
+      extraArgs: [...apiServerFlags(settings), ...layoutFlags(plan)],
+      extraVolumes: apiServerVolumes(settings),
+    },
+    controllerManager: { extraArgs: controllerManagerFlags(settings) },
+    scheduler: { extraArgs: schedulerFlags(settings) },
+    ...(plan.etcdMode === "external" ? externalEtcd(plan) : etcdDocument(settings)),
     // A custom repository makes kubeadm look for CoreDNS without the folder that it has upstream.
     ...(mirror === undefined
       ? {}
@@ -89,56 +111,40 @@ function clusterDocument(settings: KubeadmSettings, plan: ControlPlanePlan, mirr
   };
 }
 
-/** All of a host's own: the settings are one text for all hosts, so they cannot name the address of one. */
-const everyAddress = "0.0.0.0";
-
-interface Flag {
-  readonly name: string;
-  readonly value: string;
+/** API servers that know every member go on when one ends; those of kubeadm's stacked etcd know their own host's alone. */
+function externalEtcd({ etcd }: ControlPlanePlan): Document {
+  return {
+    etcd: {
+      external: {
+        endpoints: etcd.filter(({ cluster }) => cluster === "main").map(({ clientUrl }) => clientUrl),
+        caFile: "/etc/kubernetes/pki/etcd/ca.crt",
+        certFile: "/etc/kubernetes/pki/apiserver-etcd-client.crt",
+        keyFile: "/etc/kubernetes/pki/apiserver-etcd-client.key",
+      },
+    },
+  };
 }
 
-/** kubeadm's probes ask at the pod's address, which is the host's, where this one is set. */
-function metricsAddress({ metrics }: KubeadmSettings): Flag[] {
-  return metrics ? [{ name: "bind-address", value: everyAddress }] : [];
-}
-
-function withFlags(component: string, extraArgs: readonly Flag[]): Document {
-  return extraArgs.length === 0 ? {} : { [component]: { extraArgs } };
+/** Flags of the API server that follow from what lies where. */
+function layoutFlags({ etcd, apiServers }: ControlPlanePlan): Flag[] {
+  const events = etcd.filter(({ cluster }) => cluster === "events").map(({ clientUrl }) => clientUrl);
+  return [
+    ...(events.length === 0 ? [] : [{ name: "etcd-servers-overrides", value: `/events#${events.join(";")}` }]),
+    // Two of one address would write their own port over the other's, again and again.
+    ...(apiServers.some(({ number }) => number > 1) ? [{ name: "endpoint-reconciler-type", value: "none" }] : []),
+  ];
 }
 
 /** Name of the variable by which etcd's pod learns its host's address. */
 const hostAddress = "HOST_IP";
 
-/** etcd's own defaults. @see https://etcd.io/docs/v3.6/tuning/ and https://etcd.io/docs/v3.6/dev-guide/limit/ */
-const etcdDefaults = { quotaMiB: 2048, heartbeatMillis: 100, electionMillis: 1000 };
-const bytesPerMebibyte = 1024 * 1024;
-
-/** Flags that differ from etcd's defaults: heartbeats at the longest round trip, elections after ten of them. */
-function etcdDocument({ etcd: { quotaMiB, roundTripMillis }, metrics }: KubeadmSettings): Document {
-  const heartbeat = Math.max(etcdDefaults.heartbeatMillis, roundTripMillis);
-  const extraArgs = [
-    ...(quotaMiB === etcdDefaults.quotaMiB
-      ? []
-      : [{ name: "quota-backend-bytes", value: String(quotaMiB * bytesPerMebibyte) }]),
-    ...(heartbeat === etcdDefaults.heartbeatMillis
-      ? []
-      : [
-          { name: "heartbeat-interval", value: String(heartbeat) },
-          { name: "election-timeout", value: String(10 * heartbeat) },
-        ]),
-    // Of the two addresses kubeadm's probes take the first.
-    ...(metrics
-      ? [
-          {
-            name: "listen-metrics-urls",
-            value: ["127.0.0.1", `$(${hostAddress})`].map((host) => `http://${host}:${nodePorts.etcd}`).join(","),
-          },
-        ]
-      : []),
-  ];
-  const extraEnvs = metrics ? [{ name: hostAddress, valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }] : [];
-  if (extraArgs.length === 0) return {};
-  return { etcd: { local: { extraArgs, ...(extraEnvs.length === 0 ? {} : { extraEnvs }) } } };
+function etcdDocument(settings: KubeadmSettings): Document {
+  if (!settings.metrics) return { etcd: { local: { extraArgs: etcdFlags(settings) } } };
+  // Of the two addresses kubeadm's probes take the first.
+  const urls = ["127.0.0.1", `$(${hostAddress})`].map((host) => `http://${host}:${nodePorts.etcd}`).join(",");
+  const extraArgs = [...etcdFlags(settings), { name: "listen-metrics-urls", value: urls }];
+  const extraEnvs = [{ name: hostAddress, valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }];
+  return { etcd: { local: { extraArgs, extraEnvs } } };
 }
 
 function nodeRegistration(settings: KubeadmSettings, host: PlannedHost): Document {
@@ -146,7 +152,11 @@ function nodeRegistration(settings: KubeadmSettings, host: PlannedHost): Documen
     name: host.name,
     criSocket,
     taints: host.role === "control-plane" && !host.schedulable ? [controlPlaneTaint] : [],
-    kubeletExtraArgs: [{ name: "node-ip", value: host.address }],
+    kubeletExtraArgs: [
+      { name: "node-ip", value: host.address },
+      // Its node waits, tainted, until the cloud's controller manager has told Kubernetes what machine it is.
+      ...(settings.cloudProvider === undefined ? [] : [{ name: "cloud-provider", value: "external" }]),
+    ],
     ignorePreflightErrors: settings.ignorePreflightErrors,
   };
 }

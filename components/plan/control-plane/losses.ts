@@ -35,6 +35,11 @@ export interface LossEffect {
   readonly data: "safe" | "partial" | "gone";
   /** Whether events are still kept, where they have an etcd cluster of their own. */
   readonly events: boolean;
+  /**
+   * Whether an API server that ends comes up again. One that runs goes on without the etcd of events, with all but events; one that
+   * starts waits 20 s for each etcd that it is told of, and ends: "etcd grpc connection not ready" (seen with 1.37.2).
+   */
+  readonly apiRestarts: boolean;
 }
 
 /** A loss of several hosts at once, and what it costs. */
@@ -54,6 +59,7 @@ export function effectOf(placements: readonly Placement[], lost: ReadonlySet<str
   const alive = sum(({ etcd }) => etcd);
   const eventMembers = sum(({ events }) => events, placements);
   const hasQuorum = members > 0 && alive >= quorumOf(members);
+  const keepsEvents = eventMembers === 0 || sum(({ events }) => events) >= quorumOf(eventMembers);
   const reached = placements.every(({ host, holdsEndpoint }) => !holdsEndpoint || !lost.has(host));
   const answers = reached && sum(({ apiServers }) => apiServers) > 0;
   const acts = sum(({ schedulers }) => schedulers) > 0 && sum(({ controllerManagers }) => controllerManagers) > 0;
@@ -62,7 +68,8 @@ export function effectOf(placements: readonly Placement[], lost: ReadonlySet<str
     writes: answers && hasQuorum,
     scheduling: answers && hasQuorum && acts && left.some(({ takesPods }) => takesPods),
     data: hasQuorum ? "safe" : alive > 0 ? "partial" : "gone",
-    events: answers && hasQuorum && (eventMembers === 0 || sum(({ events }) => events) >= quorumOf(eventMembers)),
+    events: answers && hasQuorum && keepsEvents,
+    apiRestarts: answers && hasQuorum && keepsEvents,
   };
 }
 

@@ -1,5 +1,8 @@
 import type { ControlPlanePlan } from "./control-plane.ts";
+import type { EtcdCluster } from "./etcd-members.ts";
 import { type MemberStep, planMemberChange } from "./member-change.ts";
+import type { OperationOutline } from "./operation.ts";
+import { upgradeOutline, versionProblems } from "./upgrade.ts";
 import { didYouMean, list, type Problem } from "../problems.ts";
 
 /** What moves from one plan of a control plane to another. */
@@ -10,6 +13,10 @@ export interface PlanChange {
   readonly to: Pick<ControlPlanePlan, "quorum" | "tolerance" | "kubernetesVersion" | "endpoint">;
   /** Changes of the etcd cluster, one member at a time. */
   readonly members: readonly MemberStep[];
+  /** The same of the cluster for events, which counts by itself. */
+  readonly events: readonly MemberStep[];
+  /** What the upgrade comes to; undefined where the version stays. */
+  readonly upgrade?: OperationOutline | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -17,26 +24,44 @@ export interface PlanChange {
 export function planChange(from: ControlPlanePlan, to: ControlPlanePlan, dead: readonly string[]): PlanChange {
   const names = (plan: ControlPlanePlan) => plan.placements.map(({ host }) => host);
   const unknown = dead.filter((name) => !names(from).includes(name));
-  const { steps, problems } = planMemberChange({
-    from: membersOf(from),
-    to: membersOf(to),
-    dead: membersOf(from).filter((member) => dead.includes(member.split("#")[0] ?? "")),
-  });
+  const main = clusterChange(from, to, dead, "main");
+  const events = clusterChange(from, to, dead, "events");
   return {
     added: names(to).filter((name) => !names(from).includes(name)),
     removed: names(from).filter((name) => !names(to).includes(name)),
     from: factsOf(from),
     to: factsOf(to),
-    members: steps,
-    problems: [...unknown.map((name) => unknownHost(name, names(from))), ...problems],
+    members: main.steps,
+    events: events.steps,
+    ...(from.kubernetesVersion === to.kubernetesVersion ? {} : { upgrade: upgradeShown(from, to) }),
+    problems: [
+      ...unknown.map((name) => unknownHost(name, names(from))),
+      ...main.problems,
+      ...events.problems,
+      ...versionProblems("quorum:controlPlane.kubernetesVersion", from.kubernetesVersion, to.kubernetesVersion),
+    ],
   };
 }
 
-/** Members by the host they are on; a second one on the same host has a number. */
-function membersOf({ placements }: ControlPlanePlan): string[] {
-  return placements.flatMap(({ host, etcd }) =>
-    Array.from({ length: etcd }, (_, index) => (index === 0 ? host : `${host}#${index + 1}`)),
-  );
+function upgradeShown(from: ControlPlanePlan, to: ControlPlanePlan): OperationOutline {
+  const { steps, notes = [], ...rest } = upgradeOutline(to, { from: from.kubernetesVersion, to: to.kubernetesVersion });
+  return {
+    ...rest,
+    notes: [
+      ...notes,
+      `up changes no version: \`npm run control-plane -- upgrade ${to.kubernetesVersion}\` carries it out.`,
+    ],
+    steps: steps.map(({ host, what, standing }) => ({ host, what, standing })),
+  };
+}
+
+/** A cluster that is to come, or to go, is begun or left whole: no member of it is added or taken away by itself. */
+function clusterChange(from: ControlPlanePlan, to: ControlPlanePlan, dead: readonly string[], cluster: EtcdCluster) {
+  const of = (plan: ControlPlanePlan) => plan.etcd.filter((member) => member.cluster === cluster);
+  const names = (plan: ControlPlanePlan) => of(plan).map(({ name }) => name);
+  if (of(from).length === 0 || of(to).length === 0) return { steps: [], problems: [] };
+  const lost = of(from).filter(({ host }) => dead.includes(host));
+  return planMemberChange({ from: names(from), to: names(to), dead: lost.map(({ name }) => name) });
 }
 
 function factsOf({ quorum, tolerance, kubernetesVersion, endpoint }: ControlPlanePlan): PlanChange["from"] {

@@ -1,21 +1,23 @@
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import { adminKubeconfig, onlyRun } from "./host-steps.ts";
-import type { KubeadmSettings } from "./hosts.ts";
+import { type KubeadmSettings, quorumOf } from "./hosts.ts";
+import { generatedRemovals } from "./replace-members.ts";
 import { factsOf } from "./init-step.ts";
 import { hostFolder } from "./kubeadm-config.ts";
-import { etcdClientPort, etcdFunctions, etcdPeerPort, type Operation } from "./operation.ts";
+import { standingOf } from "./member-change.ts";
+import { etcdClientPort, etcdFunctions, etcdPeerPort, type Operation, becoming } from "./operation.ts";
 import { list, type Problem } from "../problems.ts";
 import { indent, lines, prelude, putFile } from "../shell.ts";
 
 /** Why a host cannot be replaced as asked. */
 export function replaceProblems(plan: ControlPlanePlan, name: string): Problem[] {
   const key = "quorum:controlPlane.hosts";
-  const names = plan.hosts.map((host) => host.name);
-  const host = plan.hosts.find((each) => each.name === name);
+  const names = machinesOf(plan).map((host) => host.name);
+  const host = machinesOf(plan).find((each) => each.name === name);
   if (host === undefined)
     return [{ key, text: `has no "${name}", but it must be one of ${list(names, "or")}; name one` }];
   const others = plan.members.filter((member) => member !== name);
-  if (host.role === "control-plane" && others.length === 0) {
+  if (plan.members.includes(name) && others.length === 0) {
     return [
       {
         key: `${key}.${name}`,
@@ -24,10 +26,20 @@ export function replaceProblems(plan: ControlPlanePlan, name: string): Problem[]
     ];
   }
   if (plan.first.name === name) {
+    const serving = plan.hosts.filter(({ role }) => role === "control-plane").map((each) => each.name);
+    const further = serving.filter((each) => each !== name);
+    if (further.length === 0) {
+      return [
+        {
+          key: `${key}.${name}`,
+          text: "is the only control-plane host, but another one must hold the authorities to let a new machine in; run `npm run control-plane -- recover` with a backup",
+        },
+      ];
+    }
     return [
       {
         key: "quorum:controlPlane.firstHost",
-        text: `is "${name}", but the host that lets others in must live; set it to ${list(others, "or")}`,
+        text: `is "${name}", but the host that lets others in must live; set it to ${list(further, "or")}`,
       },
     ];
   }
@@ -40,34 +52,59 @@ export function replaceProblems(plan: ControlPlanePlan, name: string): Problem[]
  */
 export function replaceOperation(settings: KubeadmSettings, plan: ControlPlanePlan, host: PlannedHost): Operation {
   const { first } = plan;
-  const member = host.role === "control-plane";
+  const votes = (name?: string) =>
+    plan.etcd.filter((one) => one.cluster === "main" && (name === undefined || one.host === name)).length;
+  const member = votes(host.name) > 0;
+  const voters = votes();
+  const before = standingOf(voters, voters - votes(host.name));
+  const after = member ? standingOf(before.alive, before.alive) : before;
   return {
     title: `${host.name} (${host.address}) is replaced by a new machine of its name and address`,
+    standing: before,
+    notes: [
+      ...(member
+        ? [
+            `Then ${host.name} joins by up: as a learner first, which does not vote, then as a member: ${voters} of ${voters}, ${voters - quorumOf(voters)} may fail.`,
+          ]
+        : []),
+      `Its old machine must not start again with its disks.`,
+    ],
     steps: [
       {
         host: first.name,
         what: "lets further hosts in from now on, if another did so before",
         script: leadScript(settings, plan),
       },
-      ...(member
+      ...generatedRemovals(plan, host, before, after),
+      ...(member && plan.etcdMode === "stacked"
         ? [
             {
               host: first.name,
               what: `removes the dead member ${host.name} from etcd`,
               script: removeScript(first, host),
+              standing: becoming(before, after),
             },
           ]
         : []),
-      {
-        host: first.name,
-        what: `takes the node ${host.name} out of the cluster`,
-        script: lines(
-          prelude,
-          `kubectl --kubeconfig ${adminKubeconfig} delete node ${host.name} --ignore-not-found --timeout=60s >&2`,
-        ),
-      },
+      ...(host.role === "etcd"
+        ? []
+        : [
+            {
+              host: first.name,
+              what: `takes the node ${host.name} out of the cluster`,
+              script: lines(
+                prelude,
+                `kubectl --kubeconfig ${adminKubeconfig} delete node ${host.name} --ignore-not-found --timeout=60s >&2`,
+              ),
+            },
+          ]),
     ],
   };
+}
+
+/** Every machine of a plan, Kubernetes node or not. */
+export function machinesOf({ hosts, etcdHosts }: ControlPlanePlan): PlannedHost[] {
+  return [...hosts, ...etcdHosts];
 }
 
 /** A member that joined becomes the one that later steps take for the beginning of the cluster. */

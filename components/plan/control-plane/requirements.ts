@@ -36,16 +36,18 @@ const workerNeeds = {
   memoryMiB: { least: 1024, usual: 4096 },
   diskGiB: { least: 10, usual: 40 },
 };
-/** Memory at which the kubelet begins to evict pods. */
+/** Least memory at which the kubelet begins to evict pods: its own default. */
 const evictionMiB = 100;
 const gibibyte = 1024;
+/** A machine of less than a GiB has a fixed part set aside. */
+export const smallMachine = { belowMiB: gibibyte, reservedMiB: 255 };
 
 /**
  * Parts of a machine's memory that are set aside, by how much it has: a quarter of the first 4 GiB, and so on.
  *
  * @see https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes
  */
-const memorySteps: readonly (readonly [upToMiB: number, share: number])[] = [
+export const memorySteps: readonly (readonly [upToMiB: number, share: number])[] = [
   [4 * gibibyte, 0.25],
   [8 * gibibyte, 0.2],
   [16 * gibibyte, 0.1],
@@ -53,7 +55,7 @@ const memorySteps: readonly (readonly [upToMiB: number, share: number])[] = [
   [Infinity, 0.02],
 ];
 /** The same for thousandths of a core. */
-const cpuSteps: readonly (readonly [upToMillis: number, share: number])[] = [
+export const cpuSteps: readonly (readonly [upToMillis: number, share: number])[] = [
   [1000, 0.06],
   [2000, 0.01],
   [4000, 0.005],
@@ -74,7 +76,7 @@ export function requirementsOf(
       reserved,
       allocatable: reserved && {
         cpuMillis: (cpus ?? 0) * 1000 - reserved.cpuMillis,
-        memoryMiB: (memoryMiB ?? 0) - reserved.memoryMiB - evictionMiB,
+        memoryMiB: (memoryMiB ?? 0) - reserved.memoryMiB - evictionOf(memoryMiB ?? 0),
       },
     };
   });
@@ -101,9 +103,18 @@ export function requirementProblems(
 }
 
 export function reservedOf(cpus: number, memoryMiB: number): { cpuMillis: number; memoryMiB: number } {
-  // A machine of less than a GiB has a fixed part set aside.
-  const memory = memoryMiB < gibibyte ? 255 : stepwise(memoryMiB, memorySteps);
-  return { cpuMillis: Math.ceil(stepwise(cpus * 1000, cpuSteps)), memoryMiB: Math.ceil(memory) };
+  const memory = memoryMiB < smallMachine.belowMiB ? smallMachine.reservedMiB : stepwise(memoryMiB, memorySteps);
+  return { cpuMillis: upward(stepwise(cpus * 1000, cpuSteps)), memoryMiB: upward(memory) };
+}
+
+/** Free memory at which the kubelet evicts pods: a hundredth, as a large machine runs out of a fixed amount too fast. */
+export function evictionOf(memoryMiB: number): number {
+  return Math.max(evictionMiB, Math.ceil(memoryMiB / 100));
+}
+
+/** Up to the next whole number; what the sums of fractions miss by their last digits does not count. */
+function upward(amount: number): number {
+  return Math.ceil(amount - 1e-9);
 }
 
 function stepwise(amount: number, steps: readonly (readonly [number, number])[]): number {

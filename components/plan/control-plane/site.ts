@@ -1,11 +1,13 @@
 import type { ControlPlanePlan } from "./control-plane.ts";
-import { apiPort } from "./hosts.ts";
-import { etcdClientPort, etcdPeerPort } from "./operation.ts";
+import type { EtcdMember } from "./etcd-members.ts";
+import type { KubeadmSettings } from "./hosts.ts";
+import { list } from "../problems.ts";
 
 /** One row of the firewall's table. */
 export interface OpenPort {
   readonly port: string;
-  readonly protocol: "TCP" | "UDP";
+  /** VRRP is IP protocol 112 and has no ports. */
+  readonly protocol: "TCP" | "UDP" | "VRRP";
   readonly on: string;
   readonly from: string;
   readonly what: string;
@@ -25,35 +27,81 @@ export interface Keepsake {
   readonly where: string;
 }
 
-/** @see https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-certs/ */
-const leafDays = 365;
-const authorityDays = 3650;
-
 /** Which connections a firewall must let through. @see https://kubernetes.io/docs/reference/networking/ports-and-protocols/ */
-export function openPorts(plan: Pick<ControlPlanePlan, "placements" | "endpoint">): OpenPort[] {
+export function openPorts(
+  plan: Pick<ControlPlanePlan, "placements" | "endpoint" | "balancer" | "etcd" | "apiServers">,
+): OpenPort[] {
   const where = (has: (placement: ControlPlanePlan["placements"][number]) => boolean) =>
     plan.placements
       .filter(has)
       .map(({ host }) => host)
       .join(", ");
   const apis = where(({ apiServers }) => apiServers > 0);
-  const etcd = where((placement) => placement.etcd + placement.events > 0);
   const nodes = where(({ apiServers, takesPods }) => apiServers > 0 || takesPods);
   const rows: OpenPort[] = [
-    { port: String(apiPort), protocol: "TCP", on: apis, from: "all hosts, people, balancer", what: "Kubernetes API" },
-    { port: String(etcdClientPort), protocol: "TCP", on: etcd, from: apis, what: "etcd clients" },
-    { port: String(etcdPeerPort), protocol: "TCP", on: etcd, from: etcd, what: "etcd peers" },
+    {
+      port: portsOf(plan.apiServers, ({ ports }) => [ports.api]),
+      protocol: "TCP",
+      on: apis,
+      from: "all hosts, people, balancer",
+      what: "Kubernetes API",
+    },
+    ...balancerPorts(plan.balancer),
+    ...etcdPorts(plan, "main", apis),
+    ...etcdPorts(plan, "events", apis),
     { port: "10250", protocol: "TCP", on: nodes, from: `${apis}, metrics-server`, what: "kubelet" },
-    { port: "10257, 10259", protocol: "TCP", on: apis, from: "Prometheus", what: "controller manager, scheduler" },
+    {
+      port: portsOf(plan.apiServers, ({ ports }) => [ports.controllerManager, ports.scheduler]),
+      protocol: "TCP",
+      on: apis,
+      from: "Prometheus",
+      what: "controller manager, scheduler",
+    },
     { port: "30000-32767", protocol: "TCP", on: nodes, from: "balancers", what: "NodePort Services" },
     { port: "22", protocol: "TCP", on: "all hosts", from: "where up runs", what: "SSH" },
   ];
   return rows.filter(({ on }) => on !== "");
 }
 
-/** What expires, and when. */
-export function certificates(): Certificate[] {
-  const renew = "kubeadm certs renew, or an upgrade";
+function balancerPorts(balancer: ControlPlanePlan["balancer"]): OpenPort[] {
+  if (balancer?.kind !== "haproxy") return [];
+  const on = balancer.hosts.map(({ name }) => name).join(", ");
+  return [
+    {
+      port: String(balancer.port),
+      protocol: "TCP",
+      on: `${on}, ${balancer.address}`,
+      from: "all hosts, people",
+      what: "HAProxy before the API",
+    },
+    ...(balancer.hosts.length > 1
+      ? [{ port: "112", protocol: "VRRP" as const, on, from: on, what: "keepalived, at the hosts' own addresses" }]
+      : []),
+  ];
+}
+
+/** Of one etcd cluster: further members on a host have ports of their own. */
+function etcdPorts({ etcd }: Pick<ControlPlanePlan, "etcd">, cluster: EtcdMember["cluster"], apis: string): OpenPort[] {
+  const members = etcd.filter((member) => member.cluster === cluster);
+  const on = [...new Set(members.map(({ host }) => host))].join(", ");
+  const what = cluster === "main" ? "etcd" : "etcd of events";
+  const row = (name: keyof EtcdMember["ports"], from: string, purpose: string): OpenPort => ({
+    port: portsOf(members, ({ ports }) => [ports[name]]),
+    protocol: "TCP",
+    on,
+    from,
+    what: `${what} ${purpose}`,
+  });
+  return [row("client", apis, "clients"), row("peer", on, "peers"), row("metrics", "Prometheus", "metrics")];
+}
+
+function portsOf<Part>(parts: readonly Part[], of: (part: Part) => readonly number[]): string {
+  return [...new Set(parts.flatMap(of))].sort((a, b) => a - b).join(", ");
+}
+
+/** What expires, and when. @see https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-certs/ */
+export function certificates({ days: leafDays, authorityDays }: KubeadmSettings["certificates"]): Certificate[] {
+  const renew = "npm run control-plane -- renew, or an upgrade";
   return [
     { name: "authorities: cluster, etcd, front proxy", days: authorityDays, renewed: "by hand, before they end" },
     { name: "API server, its clients of etcd and kubelets, front proxy", days: leafDays, renewed: renew },
@@ -64,19 +112,46 @@ export function certificates(): Certificate[] {
   ];
 }
 
-/** What else a site must keep to get the cluster back, and where it is. */
-export function keepsakes(plan: Pick<ControlPlanePlan, "first" | "endpoint">): Keepsake[] {
+/**
+ * What else a site must keep to get the cluster back, and where it is. The archives of EtcdBackup hold what lies on the hosts, so
+ * that of it all the private key that opens them is the one thing to keep by hand.
+ */
+export function keepsakes(plan: Kept): Keepsake[] {
+  const folder = "/etc/kubernetes/quorum";
+  const members = plan.hosts.filter(({ role }) => role === "control-plane").map(({ name }) => name);
+  const name = plan.endpoint.split(":")[0] ?? "";
+  const own = plan.balancer === undefined ? "the balancer of the site" : `${folder}/balancer on ${list(members)}`;
   return [
-    { what: "authorities and service account keys", where: `/etc/kubernetes/pki on ${plan.first.name}` },
-    { what: "kubeadm's configuration, patches", where: `/etc/kubernetes/quorum on every host` },
-    { what: "etcd snapshots", where: "off the cluster, with the private key that opens them" },
-    { what: "DNS records", where: `${plan.endpoint.split(":")[0] ?? ""} and the stack's hostnames` },
-    { what: "addresses of hosts, balancer, pods, Services", where: "quorum:controlPlane in the stack's file" },
+    {
+      what: "authorities: cluster, etcd, front proxy; the service accounts' keys",
+      where: `/etc/kubernetes/pki on ${list(members)}: ca, etcd/ca, front-proxy-ca, sa`,
+    },
+    {
+      what: "certificates of API server, its clients of etcd and kubelets, front proxy",
+      where: "beside them; made anew from the authorities by kubeadm",
+    },
+    { what: "keys by which Secrets are encrypted", where: `${folder}/encryption on ${list(members)}` },
+    { what: "kubeadm's configuration, patches, audit policy", where: `${folder} on every host` },
+    { what: "etcd snapshots", where: "the store of quorum:controlPlane.etcd.backup, off the cluster" },
+    { what: "the private key that opens them", where: "with people, in two places, and never in the cluster" },
+    { what: "DNS records", where: `${name} and the stack's hostnames; at whoever serves the zone` },
+    {
+      what: "addresses and reservations of hosts, pods, Services",
+      where: "quorum:controlPlane in the stack's file; the site's DHCP and routers",
+    },
+    { what: "load balancers", where: `${plan.endpoint}: ${own}` },
     { what: "administrators' kubeconfigs", where: "/etc/kubernetes/admin.conf; the stack's secret output" },
     {
       what: "accounts and groups (LDAP, OIDC)",
       where: "the identity provider; quorum:security.access names the groups",
     },
-    { what: "packages and images for a site without a way out", where: "the mirror that quorum:images names" },
+    { what: "the cloud's account and settings", where: "its console and its secrets, where a cloud provider is named" },
+    {
+      what: `kubeadm, kubelet and kubectl ${plan.kubernetesVersion}, containerd, images`,
+      where: "packages and the mirror that quorum:images names, for a site without a way out",
+    },
+    { what: "the stack's file, its secrets and this program", where: "their Git repository, and a clone off the site" },
   ];
 }
+
+type Kept = Pick<ControlPlanePlan, "hosts" | "endpoint" | "balancer" | "kubernetesVersion">;

@@ -1,3 +1,4 @@
+import { givenEndpoint } from "./balancer.ts";
 import { byName, type HostSettings, type KubeadmSettings } from "./hosts.ts";
 import type { Placement } from "./losses.ts";
 
@@ -19,9 +20,12 @@ export function placeComponents(settings: KubeadmSettings): Placement[] {
   const hosts = byName(settings);
   const controlPlane = hosts.filter(([, { role }]) => role === "control-plane");
   const dedicated = hosts.filter(([, { role }]) => role === "etcd");
+  const forEvents = hosts.filter(([, { role }]) => role === "events");
   const members = memberCounts(dedicated.length > 0 ? dedicated : controlPlane, settings);
+  const events = forEvents.length > 0 ? memberCounts(forEvents, settings) : members;
   const instances = instanceCounts(controlPlane, members, settings);
   const workers = hosts.some(([, { role }]) => role === "worker");
+  const endpoint = endpointAddress(settings, members, instances);
   return hosts.map(([host, { role, zone, hypervisor, schedulable, address, storage }]) => {
     const etcd = members.get(host) ?? 0;
     const each = instances.get(host) ?? 0;
@@ -30,13 +34,13 @@ export function placeComponents(settings: KubeadmSettings): Placement[] {
       zone,
       hypervisor,
       etcd,
-      events: settings.etcd.events === "own" ? etcd : 0,
+      events: settings.etcd.events === "own" ? (events.get(host) ?? 0) : 0,
       apiServers: each,
       schedulers: each,
       controllerManagers: each,
       redundantStorage: storage === "redundant",
       takesPods: role === "worker" || (role === "control-plane" && (schedulable ?? !(workers && each > 0))),
-      holdsEndpoint: endpointHost(settings, controlPlane) === address,
+      holdsEndpoint: endpoint === address,
     };
   });
 }
@@ -80,7 +84,21 @@ function instanceCounts(
   return new Map(hosts.map(([name]) => [name, 1]));
 }
 
-function endpointHost({ endpoint }: KubeadmSettings, controlPlane: readonly Named[]): string | undefined {
+type Counts = ReadonlyMap<string, number>;
+
+/** An address of a balancer on the hosts is no host's own: it moves to one that lives. */
+function endpointAddress(settings: KubeadmSettings, members: Counts, instances: Counts): string | undefined {
+  const endpoint = givenEndpoint(settings);
   if (endpoint !== undefined) return endpoint.split(":")[0];
-  return controlPlane[0]?.[1].address;
+  return settings.hosts[firstHostOf(settings, members, instances) ?? ""]?.address;
+}
+
+/**
+ * The host that begins the cluster. An API server starts only once etcd is there: where control-plane hosts have it, one of those.
+ *
+ * @param members etcd members, and API servers, by host
+ */
+export function firstHostOf(settings: KubeadmSettings, members: Counts, instances: Counts): string | undefined {
+  const serving = byName(settings).flatMap(([name]) => ((instances.get(name) ?? 0) > 0 ? [name] : []));
+  return settings.firstHost ?? serving.find((name) => (members.get(name) ?? 0) > 0) ?? serving[0];
 }

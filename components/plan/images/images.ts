@@ -1,3 +1,5 @@
+import { balancerImages, type BalancerSettings } from "../control-plane/balancer.ts";
+import { type CareControlPlane, careImages } from "../control-plane/care.ts";
 import { type MonitoringImages, monitoringImages } from "../monitoring/images.ts";
 
 /** A third-party image as `data/images.yaml` names it. */
@@ -31,11 +33,19 @@ export interface ImageNeeds {
   readonly security: { readonly generatedSecrets: Readonly<Record<string, unknown>> };
   readonly backup?: object | undefined;
   readonly registry?: { readonly kind: "distribution" | "harbor" } | undefined;
-  readonly ingress: { readonly controller: "traefik" | "existing" };
-  readonly services?:
-    Readonly<Record<string, { readonly image?: string; readonly ingress?: object | undefined }>> | undefined;
+  readonly ingress: { readonly controller: "traefik" | "istio" | "existing" };
+  readonly services?: Readonly<Record<string, ServiceImages & { readonly ingress?: object | undefined }>> | undefined;
   readonly ui: { readonly headlamp: { readonly enabled: boolean } };
-  readonly controlPlane: { readonly mode: "existing" | "kubeadm" };
+  readonly mesh?:
+    { readonly mode: "install" | "existing" | "off"; readonly kiali: { readonly enabled: boolean } } | undefined;
+  readonly controlPlane: CareControlPlane &
+    ({ readonly mode: "existing" } | { readonly mode: "kubeadm"; readonly balancer?: BalancerSettings | undefined });
+}
+
+/** What says which images the pods of a service run. */
+export interface ServiceImages {
+  readonly image?: string | undefined;
+  readonly versions?: Readonly<Record<string, { readonly image?: string | undefined }>> | undefined;
 }
 
 /** Images that kubeadm and the kubelet pull, as `kubeadm config images list` prints them. */
@@ -48,6 +58,9 @@ export const controlPlaneImages = [
   "coredns",
   "pause",
 ] as const;
+
+/** Istio's own: istiod, the proxies, and the agents on the nodes. */
+export const istioImages = ["istiod", "istio-proxy", "istio-cni"] as const;
 
 /** Images of Harbor's chart, as its values name them. */
 export const harborImages = [
@@ -100,7 +113,8 @@ export function requiredImages(config: ImageNeeds): string[] {
   const { images, storage, monitoring, controlPlane, security, backup, registry, ingress, ui } = config;
   const builds = Object.values(images.builds).some((build) => build.digest === undefined);
   const needed = [
-    ...(controlPlane.mode === "kubeadm" ? controlPlaneImages : []),
+    ...(controlPlane.mode === "kubeadm" ? [...controlPlaneImages, ...balancerImages(controlPlane.balancer)] : []),
+    ...careImages(controlPlane),
     ...(builds || Object.keys(security.generatedSecrets).length > 0 ? ["node"] : []),
     ...(storage.provisioner === "local-path" ? ["local-path-provisioner", "busybox"] : []),
     ...monitoringImages(monitoring),
@@ -109,10 +123,20 @@ export function requiredImages(config: ImageNeeds): string[] {
     ...(registry?.kind === "harbor" ? harborImages : []),
     ...(ingress.controller === "traefik" ? ["traefik"] : []),
     ...(ui.headlamp.enabled ? ["headlamp"] : []),
+    ...(config.mesh?.mode === "install" ? istioImages : []),
+    ...(config.mesh?.mode === "install" && config.mesh.kiali.enabled ? ["kiali"] : []),
     ...Object.values(config.jobs ?? {}).flatMap((job) => jobImage(job, images) ?? []),
-    ...Object.values(config.services ?? {}).flatMap(({ image }) => serviceImage(image, images) ?? []),
+    ...Object.values(config.services ?? {})
+      .flatMap(imagesOfService)
+      .flatMap((image) => serviceImage(image, images) ?? []),
   ];
   return [...new Set(needed)];
+}
+
+/** Images that a service's pods run, by the names that the user gives them: one, or one for each version. */
+export function imagesOfService({ image, versions }: ServiceImages): string[] {
+  const images = versions === undefined ? [image] : Object.values(versions).map((version) => version.image ?? image);
+  return [...new Set(images.filter((one) => one !== undefined))];
 }
 
 /** The third-party image that a service runs; undefined for one that is built here or named in full. */

@@ -75,8 +75,28 @@ const operator: readonly Rule[] = [
   { apiGroups: rbac, resources: ["rolebindings", "roles"], verbs: write },
 ];
 
-/** What a role may do in each namespace of the stack. */
-export function namespaceRules(role: AccessRole): readonly Rule[] {
+/**
+ * In a namespace whose pods may do anything with their hosts nobody may make a pod or get into one: whoever could would be root on
+ * every host, and read every key of the control plane.
+ */
+const nearHosts: Readonly<Record<AccessRole, readonly Rule[]>> = {
+  viewer: [],
+  developer: [{ apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }],
+  operator: [
+    { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
+    { apiGroups: [""], resources: ["pods"], verbs: ["delete"] },
+    { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
+    { apiGroups: ["batch"], resources: ["jobs"], verbs: ["delete"] },
+  ],
+};
+
+/**
+ * What a role may do in a namespace of the stack.
+ *
+ * @param privileged whether its pods may do anything with their hosts. @default false
+ */
+export function namespaceRules(role: AccessRole, privileged = false): readonly Rule[] {
+  if (privileged) return [...viewer, ...nearHosts[role]];
   switch (role) {
     case "viewer":
       return viewer;

@@ -1,4 +1,5 @@
 import type { Place } from "../connections/parties.ts";
+import { injectionLabels, type MeshMode } from "../mesh/mesh-parts.ts";
 
 /** How much a namespace's pods may do. @see https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
 export type PodSecurityLevel = "restricted" | "baseline" | "privileged";
@@ -34,6 +35,7 @@ export interface NamespaceNeeds {
   readonly security: { readonly signatures?: unknown };
   readonly storage: { readonly retain: boolean };
   readonly monitoring: { readonly prometheus: { readonly enabled: boolean } };
+  readonly mesh?: MeshMode | undefined;
 }
 
 /** Places whose pods may do more than `restricted` allows, and why. */
@@ -43,6 +45,11 @@ export const lessRestrictedPlaces: {
   agents: {
     level: "privileged",
     reason: "node-exporter and the collector of logs see the host's own files, processes and network",
+  },
+  meshAgents: {
+    level: "privileged",
+    reason:
+      "istio-cni puts its plugin into the hosts' folders and redirects the traffic of pods, so that no pod needs such rights",
   },
 };
 
@@ -65,6 +72,8 @@ export function planNamespaces(needs: NamespaceNeeds, places: readonly Place[]):
     agents: false,
     apps: Object.values(services).some(({ volumes }) => Object.keys(volumes).length > 0),
     ingress: false,
+    mesh: false,
+    meshAgents: false,
     monitoring: monitoring.prometheus.enabled,
     registry: true,
     ui: false,
@@ -74,6 +83,7 @@ export function planNamespaces(needs: NamespaceNeeds, places: readonly Place[]):
     name: namespaces[place],
     labels: {
       ...podSecurityLabels(lessRestrictedPlaces[place]?.level ?? "restricted"),
+      ...(place === "apps" ? injectionLabels(needs.mesh) : {}),
       ...(place === "apps" && images.digests === "required" ? { [digestsLabel]: "required" } : {}),
       ...(security.signatures === undefined ? {} : { [signaturesLabel]: "true" }),
     },

@@ -13,8 +13,9 @@ export interface PlatformNeeds {
     readonly kubeStateMetrics: { readonly enabled?: boolean | undefined };
     readonly collector: { readonly agent: { readonly enabled?: boolean | undefined } };
   };
-  readonly ingress: { readonly controller: "traefik" | "existing" };
+  readonly ingress: { readonly controller: "traefik" | "istio" | "existing" };
   readonly controlPlane: { readonly mode: "existing" | "kubeadm" };
+  readonly mesh?: { readonly mode: string } | undefined;
 }
 
 /** Namespaces that are not a stack's to make or take away, and whose they are. */
@@ -67,9 +68,14 @@ export function platformProblems(needs: PlatformNeeds): Problem[] {
     `is true, but ${owner} the logs of the hosts are the owner's to read; set it to false`,
   );
   refuse(
-    ingress.controller === "traefik",
+    ingress.controller !== "existing",
     "ingress.controller",
-    `is "traefik", but ${owner} an IngressClass is the owner's to make; set it to existing`,
+    `is "${ingress.controller}", but ${owner} an IngressClass is the owner's to make; set it to existing`,
+  );
+  refuse(
+    needs.mesh?.mode === "install",
+    "mesh.mode",
+    `is "install", but ${owner} Istio is the owner's to install; set it to existing, or to off`,
   );
   refuse(
     security.signatures !== undefined,

@@ -1,6 +1,9 @@
 import type { Place } from "../connections/parties.ts";
 import { type MonitoringPods, nodePods, ownPods } from "../monitoring/pods.ts";
+import { isMeshed, type MeshMode } from "../mesh/mesh-parts.ts";
+import { type CareControlPlane, careNeeds } from "../control-plane/care.ts";
 import { scaleOf, type WorkloadKind } from "../workload/scaling.ts";
+import { type VersionSettings, workloadsOf } from "../workload/versions.ts";
 
 /** What the pods of a namespace may have together. */
 export interface Quota {
@@ -45,6 +48,7 @@ export interface QuotaNeeds {
         readonly autoscale?: { readonly maxReplicas: number } | undefined;
         readonly expose?: unknown;
         readonly resources: ResourceNeeds;
+        readonly versions?: Readonly<Record<string, VersionSettings>> | undefined;
         readonly volumes: Readonly<Record<string, { readonly storageGiB: number }>>;
       }
     >
@@ -52,7 +56,15 @@ export interface QuotaNeeds {
   readonly jobs: Readonly<Record<string, { readonly resources: ResourceNeeds }>>;
   readonly monitoring: MonitoringPods;
   readonly registry?: { readonly storageGiB: number } | undefined;
+  readonly mesh?: MeshPods | undefined;
+  readonly controlPlane?: CareControlPlane | undefined;
   readonly security: { readonly quota: { readonly [P in Place]?: QuotaOverrides | undefined } };
+}
+
+/** What of a mesh decides how much its pods need, and what it adds to others. */
+interface MeshPods extends MeshMode {
+  readonly istiod: { readonly replicas: number; readonly cpuMillis: number; readonly memoryMiB: number };
+  readonly proxy: { readonly cpuMillis: number; readonly cpuLimitMillis: number; readonly memoryLimitMiB: number };
 }
 
 /** What a user says of a quota; the rest is sized. */
@@ -81,28 +93,58 @@ export function needOf(purpose: Place, needs: QuotaNeeds, nodes = 1): Quota {
         })),
       );
     case "agents":
-      return sum(
-        nodePods(needs.monitoring).map(({ cpuMillis, memoryMiB }) =>
+      return sum([
+        ...nodePods(needs.monitoring).map(({ cpuMillis, memoryMiB }) =>
           times({ ...nothing, pods: 1, cpuMillis, memoryMiB }, nodes),
         ),
-      );
+        ...careNeeds(careSettings(needs)).map(({ cpuMillis, memoryMiB }) => ({
+          ...nothing,
+          pods: 1,
+          cpuMillis,
+          memoryMiB,
+        })),
+      ]);
     case "registry":
       return { ...nothing, storageGiB: needs.registry?.storageGiB ?? 0 };
+    case "mesh":
+      return needs.mesh?.mode === "install"
+        ? times(controlNeed(needs.mesh.istiod), needs.mesh.istiod.replicas)
+        : nothing;
+    case "meshAgents":
+      return times({ ...nothing, pods: 1, ...agentResources }, nodes);
     case "ingress":
     case "ui":
       return nothing;
   }
 }
 
-function appsNeed({ services, jobs }: QuotaNeeds, nodes: number): Quota {
-  const ofServices = Object.values(services).map(({ autoscale, expose, kind, replicas, resources, volumes }) => {
+/** What istio-cni takes on each node. */
+export const agentResources = { cpuMillis: 20, memoryMiB: 128 } as const;
+
+function controlNeed({ cpuMillis, memoryMiB }: MeshPods["istiod"]): Quota {
+  return { ...nothing, pods: 1, cpuMillis, memoryMiB };
+}
+
+function appsNeed({ services, jobs, mesh }: QuotaNeeds, nodes: number): Quota {
+  const sidecar = isMeshed(mesh) ? { cpuMillis: mesh.proxy.cpuMillis, memoryMiB: mesh.proxy.memoryLimitMiB } : nothing;
+  const podOf = ({ cpuMillis, memoryMiB }: ResourceNeeds): Quota => ({
+    ...nothing,
+    pods: 1,
+    cpuMillis: cpuMillis + sidecar.cpuMillis,
+    memoryMiB: memoryMiB + sidecar.memoryMiB,
+  });
+  const ofWorkload = ({ autoscale, kind, replicas, resources, volumes }: QuotaNeeds["services"][string]) => {
     const pods = scaleOf({ kind, replicas, autoscale, volumes })?.most ?? nodes;
     // A Deployment's new pod comes before an old one goes; the others' goes first.
     const surge = kind === "Deployment" ? 1 : 0;
     const copies = kind === "StatefulSet" ? pods : 1;
     const storageGiB = Object.values(volumes).reduce((total, volume) => total + volume.storageGiB, 0) * copies;
-    return { ...times(podOf(resources), pods + surge), storageGiB, loadBalancers: expose === undefined ? 0 : 1 };
-  });
+    return { ...times(podOf(resources), pods + surge), storageGiB };
+  };
+  const ofServices = Object.values(services).map((service) => ({
+    ...sum(workloadsOf(service).map(({ settings }) => ofWorkload(settings))),
+    loadBalancers: service.expose === undefined ? 0 : 1,
+  }));
   return sum([...ofServices, ...Object.values(jobs).map(({ resources }) => podOf(resources))]);
 }
 
@@ -143,8 +185,11 @@ function largeParts(purpose: Place, { registry }: QuotaNeeds): Quota {
 /** What one container may have, and has by default. */
 export function containerRange(needs: QuotaNeeds): ContainerRange {
   const all = [
-    ...[...Object.values(needs.services), ...Object.values(needs.jobs)].map(({ resources }) => resources),
+    ...Object.values(needs.services).flatMap((one) => workloadsOf(one).map(({ settings }) => settings.resources)),
+    ...Object.values(needs.jobs).map(({ resources }) => resources),
     ...ownPods(needs.monitoring).map(({ cpuMillis, memoryMiB }) => ({ cpuMillis, memoryMiB, ephemeralMiB: 0 })),
+    ...meshContainers(needs.mesh),
+    ...careNeeds(careSettings(needs)),
   ];
   // A CPU limit is at least twice what is set aside, so twice more is room for a larger one.
   const largest = (of: (one: ResourceNeeds) => number) => Math.max(...all.map(of));
@@ -159,8 +204,17 @@ export function containerRange(needs: QuotaNeeds): ContainerRange {
   };
 }
 
-function podOf({ cpuMillis, memoryMiB }: ResourceNeeds): Quota {
-  return { ...nothing, pods: 1, cpuMillis, memoryMiB };
+function careSettings({ controlPlane = { mode: "existing" } }: QuotaNeeds): CareControlPlane {
+  return controlPlane;
+}
+
+function meshContainers(mesh: MeshPods | undefined): ResourceNeeds[] {
+  if (!isMeshed(mesh)) return [];
+  const { istiod, proxy } = mesh;
+  return [
+    { ...istiod, ephemeralMiB: 0 },
+    { ...proxy, memoryMiB: proxy.memoryLimitMiB, ephemeralMiB: 0 },
+  ];
 }
 
 function times(quota: Quota, factor: number): Quota {

@@ -135,10 +135,10 @@ function accessProblems(access: Readonly<Record<string, readonly string[]>>): Pr
   );
 }
 
-function exemptProblems({ namespaces, security }: SecurityNeeds): Problem[] {
+function exemptProblems({ mesh, namespaces, security }: SecurityNeeds): Problem[] {
   return security.exemptNamespaces.flatMap((name, index) => {
     const key = `quorum:security.exemptNamespaces.${index}`;
-    const [own] = Object.entries(namespaces).find(([, each]) => each === name) ?? [];
+    const [own] = Object.entries(namespaces).find(([place, each]) => each === name && isOwn(place, mesh?.mode)) ?? [];
     if (own !== undefined) {
       return [
         {
@@ -186,4 +186,9 @@ function generatedProblems({ images, security }: SecurityNeeds): Problem[] {
     });
   }
   return problems;
+}
+
+/** An Istio that the stack does not install has namespaces of its own. */
+function isOwn(place: string, mesh: string | undefined): boolean {
+  return mesh === "install" || (place !== "mesh" && place !== "meshAgents");
 }

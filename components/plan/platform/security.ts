@@ -1,12 +1,13 @@
 import type { AccessGroups } from "./access-roles.ts";
 import { controlPlaneImages, type ImageCatalog, imageReference } from "../images/images.ts";
+import type { CareControlPlane } from "../control-plane/care.ts";
 import { type NamespaceNeeds, type PlannedNamespace, planNamespaces } from "./namespaces.ts";
 import type { Place } from "../connections/parties.ts";
 import { type ContainerRange, containerRange, type Quota, type QuotaNeeds, quotaOf } from "./quota.ts";
 import { hasDigest } from "../images/trusted-images.ts";
 
 /** What of a configuration decides about its security. */
-export interface SecuritySettings extends QuotaNeeds, Omit<NamespaceNeeds, "services" | "monitoring"> {
+export interface SecuritySettings extends QuotaNeeds, Omit<NamespaceNeeds, "services" | "monitoring" | "mesh"> {
   readonly platform: "owned" | "shared";
   readonly images: NamespaceNeeds["images"] & {
     readonly registry: string;
@@ -19,8 +20,8 @@ export interface SecuritySettings extends QuotaNeeds, Omit<NamespaceNeeds, "serv
     readonly exemptNamespaces: readonly string[];
     readonly signatures?: { readonly publicKey: string } | undefined;
   };
-  readonly controlPlane:
-    { readonly mode: "existing" } | { readonly mode: "kubeadm"; readonly hosts: Readonly<Record<string, unknown>> };
+  readonly controlPlane: CareControlPlane &
+    ({ readonly mode: "existing" } | { readonly mode: "kubeadm"; readonly hosts: Readonly<Record<string, unknown>> });
 }
 
 /** What a stack's baseline is made of. */

@@ -12,7 +12,7 @@ interface CheckedService {
 export interface IngressConfig {
   readonly services: Readonly<Record<string, CheckedService>>;
   readonly ingress: {
-    readonly controller: "traefik" | "existing";
+    readonly controller: "traefik" | "istio" | "existing";
     readonly controllerNamespace?: string | undefined;
     readonly annotations?: "nginx" | undefined;
     readonly gateway: { readonly namespace?: string | undefined };

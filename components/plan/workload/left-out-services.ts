@@ -1,14 +1,14 @@
+import { type Call, calleeOf } from "../connections/calls.ts";
 import type { Skipped } from "../features.ts";
-import { type ImageNeeds, serviceImage } from "../images/images.ts";
+import { type ImageNeeds, imagesOfService, serviceImage, type ServiceImages } from "../images/images.ts";
 
 /** What of a service decides whether a site can run it. */
-interface ServiceNeeds {
-  readonly image?: string | undefined;
+interface ServiceNeeds extends ServiceImages {
   readonly volumes?: Readonly<Record<string, { readonly className?: string | undefined }>> | undefined;
 }
 
 interface Caller {
-  readonly calls?: readonly string[] | undefined;
+  readonly calls?: readonly Call[] | undefined;
   readonly call?: string | undefined;
 }
 
@@ -26,10 +26,11 @@ export function servicesLeftOut(
   { unavailable, volumes }: SiteLimits,
 ): ReadonlyMap<string, Skipped> {
   const reasons = Object.entries(services).flatMap(([name, service]): [string, Skipped][] => {
-    const image = serviceImage(service.image, images);
+    const needed = imagesOfService(service).flatMap((image) => serviceImage(image, images) ?? []);
+    const lacks = needed.find((image) => unavailable.includes(image));
     const volume = Object.values(service.volumes ?? {}).some(({ className }) => className === undefined);
-    if (image !== undefined && unavailable.includes(image)) {
-      return [[name, { name: `service ${name}`, reason: `image ${image} is unavailable here` }]];
+    if (lacks !== undefined) {
+      return [[name, { name: `service ${name}`, reason: `image ${lacks} is unavailable here` }]];
     }
     if (!volumes && volume) {
       const reason = "its volumes need local-path-provisioner, which is left out";
@@ -52,7 +53,7 @@ export function withoutServices<Value extends object>(
         const { calls } = value as Caller;
         return [
           name,
-          calls === undefined ? value : { ...value, calls: calls.filter((callee) => !leftOut.has(callee)) },
+          calls === undefined ? value : { ...value, calls: calls.filter((call) => !leftOut.has(calleeOf(call))) },
         ];
       }),
   );

@@ -12,6 +12,7 @@ export interface Exposure {
 /** What of a service its checks against the rest need. */
 export interface ServiceSettings {
   readonly image: string;
+  readonly versions?: Readonly<Record<string, { readonly image?: string | undefined }>> | undefined;
   readonly servicePort?: number | undefined;
   readonly expose?: Exposure | undefined;
 }
@@ -33,7 +34,8 @@ export function serviceProblems(
   const problems: Problem[] = [];
   for (const [name, service] of Object.entries(services)) {
     const key = `quorum:services.${name}`;
-    problems.push(...[imageNameProblem(`${key}.image`, service.image, surroundings.images) ?? []].flat());
+    for (const [at, image] of imagesByKey(key, service))
+      problems.push(...[imageNameProblem(at, image, surroundings.images) ?? []].flat());
     if (service.expose && service.servicePort !== undefined && service.servicePort !== service.expose.port) {
       problems.push({
         key: `${key}.servicePort`,
@@ -42,6 +44,15 @@ export function serviceProblems(
     }
   }
   return [...problems, ...exposureProblems(services, surroundings)];
+}
+
+function imagesByKey(key: string, { image, versions = {} }: ServiceSettings): [string, string][] {
+  return [
+    [`${key}.image`, image],
+    ...Object.entries(versions).flatMap(([version, own]): [string, string][] =>
+      own.image === undefined ? [] : [[`${key}.versions.${version}.image`, own.image]],
+    ),
+  ];
 }
 
 function exposureProblems(

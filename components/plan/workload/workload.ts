@@ -1,6 +1,7 @@
 import type { Priority } from "../platform/priorities.ts";
 import type { ResourceSettings } from "./resources.ts";
 import { budgetOf, scaleOf, type ScaleSettings, type Scale, type WorkloadKind } from "./scaling.ts";
+import { type VersionSettings, workloadsOf } from "./versions.ts";
 import { planSpread, type PlacementSettings, type PodHost, type Spread } from "./spread.ts";
 
 export interface VolumeSettings {
@@ -18,6 +19,7 @@ export interface WorkloadSettings extends ScaleSettings {
   readonly volumes?: Readonly<Record<string, VolumeSettings>> | undefined;
   readonly resources?: ResourceSettings | undefined;
   readonly priority?: Priority | undefined;
+  readonly versions?: Readonly<Record<string, VersionSettings>> | undefined;
 }
 
 export interface WorkloadPlan {
@@ -54,9 +56,12 @@ export function planWorkload(settings: WorkloadSettings, hosts?: readonly PodHos
 
 /** What the operator should know of services that are allowed as they are. */
 export function workloadWarnings(services: Readonly<Record<string, WorkloadSettings>>): string[] {
-  return Object.entries(services).flatMap(([name, service]) => {
+  const workloads = Object.entries(services).flatMap(([name, service]) =>
+    workloadsOf(service).map(({ version, settings }) => ({ name, version, service: settings })),
+  );
+  return workloads.flatMap(({ name, version, service }) => {
     if (scaleOf(service)?.least !== 1) return [];
-    const key = `quorum:services.${name}`;
+    const key = `quorum:services.${name}${version === undefined ? "" : `.versions.${version}`}`;
     const { kind = "Deployment", volumes = {} } = service;
     const fix =
       service.autoscale !== undefined

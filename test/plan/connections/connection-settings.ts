@@ -16,6 +16,8 @@ export const namespaces = {
   ingress: "door",
   registry: "store",
   ui: "view",
+  mesh: "mesh",
+  meshAgents: "mesh-agents",
 } as const;
 
 export function aService(more: Partial<CheckedService> = {}): CheckedService {

@@ -64,7 +64,7 @@ describe("refusals", () => {
       "three members without an endpoint",
       members(3, { endpoint: undefined }),
       [
-        "quorum:controlPlane.endpoint is missing, but with 3 control-plane hosts it must be the host:port of a balancer or name that reaches all of them; set it, for example to k8s.example.com:6443",
+        "quorum:controlPlane.endpoint is missing, but with 3 control-plane hosts it must be the host:port of a balancer or name that reaches all of them; set it, for example to k8s.example.com:6443, or give balancer an address of its own",
       ],
     ],
     [
@@ -158,6 +158,7 @@ describe("one host", () => {
       "a network",
       "a init",
       "a node",
+      "a encrypt",
     ]);
   });
 
@@ -172,6 +173,7 @@ describe("one host", () => {
         scheduling: false,
         data: "gone",
         events: false,
+        apiRestarts: false,
       },
     ]);
     expect(plan.warnings).toHaveLength(3);

@@ -27,6 +27,7 @@ STEPS
   2  a     network  pods get 10.244.11.0/24, routes to the others
   3  a     init     begins the cluster: 1 member, tolerates the loss of 0
   4  a     node     labels, taints, kubelet certificate, waits until Ready
+  5  a     encrypt  writes what is there by the wanted key, forgets other keys
 `);
   });
 

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { planControlPlane } from "../../../components/plan/control-plane/control-plane.ts";
@@ -13,6 +12,7 @@ import {
 import type { KubeadmSettings } from "../../../components/plan/control-plane/hosts.ts";
 import { changeScript, initScript, kubeconfigScript } from "../../../components/plan/control-plane/init-step.ts";
 import { joinScript, ticketScript } from "../../../components/plan/control-plane/join-step.ts";
+import { FakeHost } from "./fake-host.ts";
 import { members, settings } from "./settings.ts";
 
 function contextOf(input: KubeadmSettings, mirror?: string): StepContext {
@@ -36,8 +36,8 @@ const scripts: Record<string, string> = {
   init: initScript(four),
   change: changeScript(four),
   kubeconfig: kubeconfigScript,
-  "ticket of a member": ticketScript(second),
-  "ticket of a worker": ticketScript(last),
+  "ticket of a member": ticketScript(four, second),
+  "ticket of a worker": ticketScript(four, last),
   join: joinScript(four, second),
   node: nodeScript(four, last),
 };
@@ -53,83 +53,6 @@ describe.each(Object.entries(scripts))("the step %s", (_, script) => {
     );
   });
 });
-
-/**
- * A host made of a folder: every absolute path of a script is moved into it, and every program that would act on a machine
- * is one that writes down how it was called.
- */
-class FakeHost {
-  readonly root = mkdtempSync(join(tmpdir(), "host-"));
-
-  constructor() {
-    mkdirSync(join(this.root, "bin"));
-    this.program("id", "echo 0");
-    this.program("kubelet", 'echo "Kubernetes v1.37.2"');
-    this.program("ip", "");
-    this.program("iptables", '[ $# -lt 4 ] || [ "$4" != -C ]');
-    this.program("modprobe", "");
-    this.program("sleep", "");
-    this.program("systemctl", "");
-    this.program("timeout", "exit 1");
-    this.program("kubectl", "");
-    this.kubeadm();
-  }
-
-  /** kubeadm that writes what the real one would write, and does something else, or fails, when told to. */
-  kubeadm(told = "", does = "exit 1"): void {
-    this.program(
-      "kubeadm",
-      [
-        'case "$*" in',
-        '  "version -o short") echo v1.37.2 ;;',
-        told === "" ? "" : `  ${told}) ${does} ;;`,
-        `  "init phase certs all"*) dir=$(sed -n 's/^certificatesDir: //p' "$6"); mkdir -p "$dir/etcd"; for f in ca.crt ca.key sa.key sa.pub front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key; do [ -e "$dir/$f" ] || echo "made $f" > "$dir/$f"; done ;;`,
-        `  "init phase certs apiserver"*) ;;`,
-        `  "init --config"*) echo admin > ${this.root}/etc/kubernetes/admin.conf ;;`,
-        '  "kubeconfig user"*) echo "bootstrap kubeconfig" ;;',
-        "esac",
-      ]
-        .filter((line) => line !== "")
-        .join("\n"),
-    );
-  }
-
-  program(name: string, body: string): void {
-    const path = join(this.root, "bin", name);
-    writeFileSync(path, `#!/bin/sh\necho "${name} $*" >> ${this.root}/calls\n${body}\n`);
-    chmodSync(path, 0o755);
-  }
-
-  run(script: string, stdin = ""): string {
-    const moved = script.replaceAll(/(?<![A-Za-z0-9_.}/-])\/(etc|var|run|proc)\//g, `${this.root}/$1/`);
-    return execFileSync("sh", ["-c", moved.replace("[ -S ", "[ -e ")], {
-      input: stdin,
-      encoding: "utf8",
-      stdio: "pipe",
-      env: { PATH: `${this.root}/bin:${process.env["PATH"] ?? ""}` },
-    });
-  }
-
-  write(path: string, text: string): void {
-    mkdirSync(join(this.root, path, ".."), { recursive: true });
-    writeFileSync(join(this.root, path), text);
-  }
-
-  read(path: string): string {
-    return readFileSync(join(this.root, path), "utf8");
-  }
-
-  has(path: string): boolean {
-    return existsSync(join(this.root, path));
-  }
-
-  calls(start = ""): string[] {
-    if (!this.has("calls")) return [];
-    const calls = this.read("calls").trim().replaceAll(`${this.root}/`, "/").split("\n");
-    rmSync(join(this.root, "calls"));
-    return calls.filter((call) => call.startsWith(start));
-  }
-}
 
 describe("on a host", () => {
   let host: FakeHost;
@@ -333,9 +256,9 @@ describe("on a host", () => {
       const changed = contextOf(settings({ local: true, certSans: ["k8s.example.com"] }));
       host.run(changeScript(changed));
       expect(host.calls("kubeadm").map((call) => call.replace(/ --.*/, ""))).toEqual([
-        "kubeadm init phase upload-config all",
         "kubeadm init phase certs apiserver",
         "kubeadm init phase control-plane all",
+        "kubeadm init phase upload-config all",
         "kubeadm init phase addon all",
         "kubeadm upgrade node phase kubelet-config",
       ]);
@@ -353,7 +276,7 @@ describe("on a host", () => {
       );
       const changed = changeScript(contextOf(settings({ local: true, certSans: ["k8s.example.com"] })));
       expect(() => host.run(changed)).toThrow(
-        "the API server of a is not ready with its changed settings; look at its log on 192.0.2.11",
+        "kube-apiserver of a is not ready with its changed settings; its last words are above (its log is on 192.0.2.11), and its earlier settings are back. Correct them and run up again",
       );
       host.write("etc/kubernetes/manifests/kube-apiserver.yaml", "old");
       host.program(
@@ -402,14 +325,14 @@ describe("on a host", () => {
         answers("echo same");
         host.run(changed);
         expect(host.read(path)).toBe(manifest("--listen-metrics-urls=new", grown));
-        expect(host.calls("kubectl").filter((call) => call.includes("pod etcd-a"))).toEqual([]);
+        expect(host.calls("sleep")).toEqual([]);
       });
 
       it("goes no further until it is back, so that the next host's member runs meanwhile", () => {
         host.write(path, manifest("--listen-metrics-urls=old", alone));
         answers("echo same");
         expect(() => host.run(changed)).toThrow(
-          "etcd of a is not ready with its changed settings; look at its log on 192.0.2.11",
+          "etcd of a is not ready with its changed settings; its last words are above (its log is on 192.0.2.11), and its earlier settings are back. Correct them and run up again",
         );
         expect(host.calls("kubeadm init phase addon")).toEqual([]);
       });
@@ -444,7 +367,7 @@ describe("on a host", () => {
       const certificate = joining.run(prepareScript(four, planned));
       host.run(prepareScript(four, first));
       host.run(initScript(four));
-      return host.run(ticketScript(planned), certificate);
+      return host.run(ticketScript(four, planned), certificate);
     };
     let joining: FakeHost;
 
@@ -525,7 +448,7 @@ describe("on a host", () => {
       host.run(prepareScript(four, first));
       host.run(initScript(four));
       host.program("kubectl", "echo 192.0.2.77");
-      expect(() => host.run(ticketScript(second), certificate)).toThrow(
+      expect(() => host.run(ticketScript(four, second), certificate)).toThrow(
         "quorum:controlPlane.hosts.h1.address is 192.0.2.2, but that host is in the cluster at 192.0.2.77; set it back, or replace the host with 'npm run control-plane -- replace h1'",
       );
     });

@@ -5,6 +5,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { planControlPlane } from "../../../components/plan/control-plane/control-plane.ts";
+import { apiServerVolumes } from "../../../components/plan/control-plane/api-server-files.ts";
+import {
+  apiServerFlags,
+  controllerManagerFlags,
+  etcdFlags,
+  schedulerFlags,
+} from "../../../components/plan/control-plane/hardening.ts";
 import type { KubeadmSettings } from "../../../components/plan/control-plane/hosts.ts";
 import {
   discoveryFile,
@@ -12,6 +19,7 @@ import {
   joinDocument,
   toYaml,
 } from "../../../components/plan/control-plane/kubeadm-config.ts";
+import { kubeletDocument } from "../../../components/plan/control-plane/kubelet-config.ts";
 import { binaryPath } from "../../../local/toolchain.ts";
 import { members, settings } from "./settings.ts";
 
@@ -43,27 +51,31 @@ describe("kubeadm init's configuration", () => {
         kubernetesVersion: "v1.37.2",
         controlPlaneEndpoint: "192.0.2.11:6443",
         networking: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16" },
-        apiServer: { certSANs: ["127.0.0.1", "localhost", "k8s.example.com"] },
-        controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] },
+        certificateValidityPeriod: "8760h0m0s",
+        caCertificateValidityPeriod: "87600h0m0s",
+        apiServer: {
+          certSANs: ["127.0.0.1", "localhost", "k8s.example.com"],
+          extraArgs: apiServerFlags(settings()),
+          extraVolumes: apiServerVolumes(settings()),
+        },
+        controllerManager: { extraArgs: controllerManagerFlags(settings()) },
+        scheduler: { extraArgs: schedulerFlags(settings()) },
+        etcd: { local: { extraArgs: etcdFlags(settings()) } },
       },
-      { serverTLSBootstrap: true, apiVersion: "kubelet.config.k8s.io/v1beta1", kind: "KubeletConfiguration" },
+      kubeletDocument(settings()),
       { apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration" },
     ]);
   });
 
   it("gives etcd the flags that differ from its defaults: quota in bytes, elections after ten heartbeats", () => {
-    const etcd = (quotaMiB: number, roundTripMillis: number) =>
-      ofKind(settings({ etcd: { events: "shared", quotaMiB, roundTripMillis } }), "ClusterConfiguration")["etcd"];
-    expect(etcd(2048, 100)).toBeUndefined();
-    expect(etcd(8192, 150)).toEqual({
-      local: {
-        extraArgs: [
-          { name: "quota-backend-bytes", value: "8589934592" },
-          { name: "heartbeat-interval", value: "150" },
-          { name: "election-timeout", value: "1500" },
-        ],
-      },
-    });
+    const flags = (quotaMiB: number, roundTripMillis: number) =>
+      etcdFlags(settings({ etcd: { events: "shared", quotaMiB, roundTripMillis } })).slice(2);
+    expect(flags(2048, 100)).toEqual([]);
+    expect(flags(8192, 150)).toEqual([
+      { name: "quota-backend-bytes", value: "8589934592" },
+      { name: "heartbeat-interval", value: "150" },
+      { name: "election-timeout", value: "1500" },
+    ]);
   });
 
   describe("for metrics", () => {
@@ -71,17 +83,18 @@ describe("kubeadm init's configuration", () => {
 
     it("has the controller-manager and the scheduler answer at every address, and kube-proxy's metrics too", () => {
       const address = { name: "bind-address", value: "0.0.0.0" };
-      expect(ofKind(input, "ClusterConfiguration")).toMatchObject({
-        controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }, address] },
-        scheduler: { extraArgs: [address] },
-      });
+      expect(controllerManagerFlags(input)).toContainEqual(address);
+      expect(schedulerFlags(input)).toContainEqual(address);
       expect(ofKind(input, "KubeProxyConfiguration")["metricsBindAddress"]).toBe("0.0.0.0:10249");
     });
 
     it("has etcd's answer at its host's own address, and first at the one that kubeadm's probes take", () => {
       expect(ofKind(input, "ClusterConfiguration")["etcd"]).toEqual({
         local: {
-          extraArgs: [{ name: "listen-metrics-urls", value: "http://127.0.0.1:2381,http://$(HOST_IP):2381" }],
+          extraArgs: [
+            ...etcdFlags(input),
+            { name: "listen-metrics-urls", value: "http://127.0.0.1:2381,http://$(HOST_IP):2381" },
+          ],
           extraEnvs: [{ name: "HOST_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }],
         },
       });
@@ -107,7 +120,7 @@ describe("kubeadm init's configuration", () => {
 
   it("leaves node ranges to another network plugin", () => {
     const network = { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", plugin: "none" as const };
-    expect(ofKind(settings({ network }), "ClusterConfiguration")).not.toHaveProperty("controllerManager");
+    expect(controllerManagerFlags(settings({ network })).map(({ name }) => name)).not.toContain("allocate-node-cidrs");
   });
 
   it("takes the user's kubelet and kube-proxy settings, but no other kind", () => {

@@ -30,15 +30,26 @@ describe.each([
 describe("renewal", () => {
   it("goes from host to host, the kubelets' certificates last", () => {
     const steps = shown(renewOperation(plan));
-    expect(steps.slice(0, 3).map((step) => step.slice(0, 3))).toEqual(["h0:", "h1:", "h2:"]);
-    expect(steps.slice(3, 7)).toEqual(
+    expect(steps.slice(0, 3)).toEqual(
+      ["h0", "h1", "h2"].map(
+        (name) =>
+          `${name}: where etcd's certificates have run out, makes them anew before any member waits for another`,
+      ),
+    );
+    expect(steps.slice(3, 6).map((step) => step.slice(0, 3))).toEqual(["h0:", "h1:", "h2:"]);
+    expect(steps.slice(6, 10)).toEqual(
       ["h0", "h1", "h2", "w"].map((name) => `h0: signs what the kubelet of ${name} asks for`),
     );
-    expect(steps).toHaveLength(8);
+    expect(steps).toHaveLength(11);
+  });
+
+  it("has no such first round where there is one member, which waits for nobody", () => {
+    const steps = shown(renewOperation(planControlPlane(settings())));
+    expect(steps[0]).toMatch(/^a: makes certificates and kubeconfigs anew/);
   });
 
   it("restarts etcd before the API server that reads it, and waits for each", () => {
-    const { script } = renewOperation(plan).steps[0]!;
+    const { script } = renewOperation(plan).steps[3]!;
     const order = [
       "kubeadm certs renew all",
       "restart etcd",

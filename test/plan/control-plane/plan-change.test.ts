@@ -56,13 +56,13 @@ describe("a change of plans", () => {
       }),
     );
     expect(planChange(one, several, []).members.map(({ action, member }) => `${action} ${member}`)).toEqual([
-      "add learner h0#2",
-      "promote learner h0#2",
-      "add learner h0#3",
-      "promote learner h0#3",
+      "add learner h0.2",
+      "promote learner h0.2",
+      "add learner h0.3",
+      "promote learner h0.3",
     ]);
     expect(planChange(several, three, ["h0"]).problems.map(formatProblem)).toEqual([
-      expect.stringContaining("has lost h0, h0#2 and h0#3: 0 of 3 members live"),
+      expect.stringContaining("has lost h0, h0.2 and h0.3: 0 of 3 members live"),
     ]);
   });
 

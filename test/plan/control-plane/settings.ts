@@ -14,6 +14,12 @@ export function settings(more: Partial<KubeadmSettings> = {}): KubeadmSettings {
     kubelet: {},
     kubeProxy: {},
     ignorePreflightErrors: [],
+    encryption: { provider: "secretbox", resources: ["secrets"], keyGeneration: 1 },
+    audit: { enabled: true, maxAgeDays: 30, maxBackups: 10, maxSizeMiB: 100 },
+    issuers: {},
+    apiServer: {},
+    flags: { apiServer: {}, controllerManager: {}, scheduler: {}, etcd: {} },
+    certificates: { days: 365, authorityDays: 3650 },
     certSans: [],
     ...more,
   };

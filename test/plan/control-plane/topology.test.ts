@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { planControlPlane } from "../../../components/plan/control-plane/control-plane.ts";
 import { controlPlaneProblems } from "../../../components/plan/control-plane/control-plane-checks.ts";
 import type { HostSettings, KubeadmSettings } from "../../../components/plan/control-plane/hosts.ts";
+import { effectOf } from "../../../components/plan/control-plane/losses.ts";
 import { formatProblem } from "../../../components/plan/problems.ts";
 import { beyondKubeadm, placeComponents } from "../../../components/plan/control-plane/topology.ts";
 import { settings } from "./settings.ts";
@@ -53,9 +54,7 @@ describe("the layouts of the production guide, from the least fit for production
       const input = layout({ a: mirrored }, redundant);
       expect(counts(input)).toEqual({ a: [3, 2, 2, 2] });
       expect(beyondKubeadm(placeComponents(input))).toEqual(["3 etcd members on a", "2 API servers on a"]);
-      expect(planControlPlane(input).warnings).toContain(
-        "planned, but not carried out by up yet: 3 etcd members on a and 2 API servers on a",
-      );
+      expect(effects(input)).toEqual({ "a disk of a": ["all", true, "safe"], a: ["none", false, "gone"] });
     });
 
     it("with a hypervisor: three virtual hosts, each loss but the machine's is withstood", () => {
@@ -94,6 +93,31 @@ describe("the layouts of the production guide, from the least fit for production
       });
     });
 
+    it("with a hypervisor on both: etcd's virtual hosts on one machine, the rest on both, pods on both", () => {
+      const member = { role: "etcd" as const, hypervisor: "m2" };
+      const input = layout({
+        a: { hypervisor: "m1" },
+        b: { hypervisor: "m2" },
+        e1: member,
+        e2: member,
+        e3: member,
+      });
+      expect(counts(input)).toMatchObject({ a: [0, 1, 1, 1], b: [0, 1, 1, 1], e1: [1, 0, 0, 0], e3: [1, 0, 0, 0] });
+      expect(planControlPlane(input).hosts.map(({ schedulable }) => schedulable)).toEqual([true, true]);
+      expect(effects(input)).toMatchObject({
+        a: ["all", true, "safe"],
+        e1: ["all", true, "safe"],
+        "machine m2": ["cached", false, "gone"],
+      });
+    });
+
+    it("without an endpoint: the API is at the host that begins, whichever its name", () => {
+      const input = layout({ a: { reliability: 40 }, b: { reliability: 80 } }, { endpoint: undefined });
+      expect(planControlPlane(input)).toMatchObject({ first: { name: "b" }, endpoint: "192.0.2.2:6443" });
+      expect(effectOf(placeComponents(input), new Set(["a"]))).toMatchObject({ reads: "all", writes: true });
+      expect(effectOf(placeComponents(input), new Set(["b"]))).toMatchObject({ reads: "none", writes: false });
+    });
+
     it("says when only names decide", () => {
       expect(planControlPlane(layout({ a: {}, b: {} })).warnings).toContain(
         "of two hosts a gets etcd by its name alone: say which is more reliable",
@@ -112,6 +136,21 @@ describe("the layouts of the production guide, from the least fit for production
           ...Object.fromEntries(["a and b", "a and c", "b and c"].map((both) => [both, ["cached", false, "partial"]])),
         });
       }
+    });
+
+    it("with a hypervisor on each: as without, and a machine is lost with all its virtual hosts", () => {
+      const on = (hypervisor: string) => ({ hypervisor });
+      const input = layout({
+        a: on("m1"),
+        b: on("m2"),
+        c: on("m3"),
+        w1: { ...on("m1"), role: "worker" },
+        w2: { ...on("m2"), role: "worker" },
+      });
+      expect(effects(input)).toMatchObject({
+        "machine m1": ["all", true, "safe"],
+        "machine m2": ["all", true, "safe"],
+      });
     });
 
     it("count zones and machines that hold several", () => {
@@ -189,7 +228,7 @@ describe("members that the user places", () => {
 
 describe("any layout", () => {
   const host: fc.Arbitrary<Partial<HostSettings>> = fc.record({
-    role: fc.constantFrom("control-plane" as const, "worker" as const, "etcd" as const),
+    role: fc.constantFrom("control-plane" as const, "worker" as const, "etcd" as const, "events" as const),
     reliability: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
     storage: fc.constantFrom("single" as const, "redundant" as const),
     hypervisor: fc.option(fc.constantFrom("m1", "m2"), { nil: undefined }),
@@ -236,6 +275,10 @@ describe("any layout", () => {
           );
           expect(loss.writes).toBe(enough && apis.length > 0);
           expect(loss.reads).toBe(apis.length === 0 ? "none" : enough ? "all" : "cached");
+          const events = plan.placements.flatMap((one) => Array.from({ length: one.events }, () => one.host));
+          const told = events.filter((name) => !loss.hosts.includes(name)).length * 2 > events.length;
+          expect(loss.events).toBe(loss.writes && (events.length === 0 || told));
+          expect(loss.apiRestarts).toBe(loss.events);
           expect(loss.data).toBe(enough ? "safe" : alive > 0 ? "partial" : "gone");
         }
       }),

@@ -18,7 +18,8 @@ describe("the catalogue", () => {
     expect(entry.image).toMatch(/^[a-z0-9.-]+\.[a-z]+(\/[a-z0-9._-]+)+$/);
     expect(entry.tag).not.toMatch(/^latest$|^$/);
     // What lies in no package registry cannot be built here, and its component is left out where it cannot be pulled.
-    if (/^(headlamp|grafana|kube-state-metrics|harbor-.*)$/.test(name)) return expect(entry.recipe).toBeUndefined();
+    if (/^(headlamp|grafana|kube-state-metrics|kiali|kube-vip|harbor-.*)$/.test(name))
+      return expect(entry.recipe).toBeUndefined();
     expect(entry.recipe).toBe(name);
     expect(existsSync(join(import.meta.dirname, "../../../local/images", name, "Dockerfile"))).toBe(true);
   });
@@ -81,8 +82,12 @@ describe("required images", () => {
   });
 
   it("of prod have no base image without jobs and secrets to make, since it builds nothing", () => {
-    const { monitoring, ...others } = stackSections("prod");
-    const sections = { ...others, monitoring: { ...monitoring, grafana: { enabled: false } } };
+    const { monitoring, controlPlane, ...others } = stackSections("prod");
+    const sections = {
+      ...others,
+      controlPlane: { ...controlPlane, etcd: { maintenance: { enabled: false } } },
+      monitoring: { ...monitoring, grafana: { enabled: false } },
+    };
     expect(requiredImages(parseConfig({ ...sections, jobs: {} }))).not.toContain("node");
     expect(requiredImages(parseConfig(sections))).toContain("node");
     expect(requiredImages(parseConfig({ ...stackSections("prod"), jobs: {} }))).toContain("node");
