@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Transform } from "node:stream";
+import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { decryption, encryption } from "./age.mjs";
 
@@ -101,6 +101,29 @@ export async function packArchive({ work, etc, recipients, target }) {
 }
 
 /**
+ * Takes all of a stream for a program that may read less of it: tar ends at the archive's end mark, or at the first block that is
+ * none, and the sums want the rest too.
+ */
+function readBy(stdin) {
+  let closed = false;
+  stdin.on("error", () => (closed = true)).on("close", () => (closed = true));
+  return new Writable({
+    write(data, _encoding, done) {
+      if (closed || stdin.write(data)) return done();
+      const goOn = () => {
+        stdin.off("drain", goOn).off("close", goOn);
+        done();
+      };
+      stdin.on("drain", goOn).on("close", goOn);
+    },
+    final(done) {
+      stdin.end();
+      done();
+    },
+  });
+}
+
+/**
  * Opens an archive, and checks every sum on the way.
  *
  * @param source stream of the stored file
@@ -120,19 +143,15 @@ export async function unpackArchive({ source, keys, expected, folder, only = [] 
   const { through, result } = measured();
   let failure;
   try {
-    await pipeline([source, through, ...(keys === undefined ? [] : [decryption(keys)]), tar.stdin]);
+    await pipeline([source, through, ...(keys === undefined ? [] : [decryption(keys)]), readBy(tar.stdin)]);
   } catch (error) {
     failure = error;
     tar.stdin.destroy();
   }
   const code = await ended;
-  const found = failure === undefined ? result() : undefined;
-  if (failure !== undefined && failure.code !== "EPIPE") throw failure;
-  if (
-    expected !== undefined &&
-    found !== undefined &&
-    (found.sha256 !== expected.sha256 || found.size !== expected.size)
-  )
+  if (failure !== undefined) throw failure;
+  const found = result();
+  if (expected !== undefined && (found.sha256 !== expected.sha256 || found.size !== expected.size))
     throw new Error(
       `the archive is not what was stored: it has ${found.size} bytes with sum ${found.sha256}, but ${expected.size} with ${expected.sha256} were written`,
     );
