@@ -102,7 +102,7 @@ export class ArchiveVolume extends pulumi.ComponentResource {
     const secretName = this.#secret?.metadata.name ?? storeName;
     const plain: Readonly<Record<string, string>> = {
       RCLONE: `${carePaths.work}/rclone`,
-      RCLONE_CONFIG: "/work/no-rclone.conf",
+      RCLONE_CONFIG: `${carePaths.work}/no-rclone.conf`,
       STORE_REMOTE: `store:${s3.bucket}${s3.prefix === undefined ? "" : `/${s3.prefix}`}`,
       RCLONE_CONFIG_STORE_TYPE: "s3",
       RCLONE_CONFIG_STORE_PROVIDER: s3.provider,

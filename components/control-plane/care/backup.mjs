@@ -205,7 +205,7 @@ async function runWithFigures(settings, environment) {
   let good;
   try {
     refuseOwnDisk(environment, settings.etc);
-    const programs = await lentPrograms("/work/bin");
+    const programs = await lentPrograms();
     const store = openStore(environment);
     good = await backup(settings, { programs, client: etcdClient(programs, settings.tls), store });
   } finally {

@@ -131,7 +131,7 @@ async function scheduled({ cluster, state, work, metrics }, environment) {
   const began = Date.now();
   let good;
   try {
-    const programs = await lentPrograms("/work/bin");
+    const programs = await lentPrograms();
     const store = openStore(environment);
     const key = existsSync(keyFile) ? JSON.parse(readFileSync(keyFile, "utf8")) : undefined;
     const { archive, keys } = chooseArchive(await archivesOf(store, cluster), key);

@@ -190,7 +190,7 @@ async function scheduled({ clusters, rule, dryRun, tls, certificates: looked, st
   const note = join(state, "maintenance.json");
   const members = [];
   const failures = [];
-  const client = etcdClient(await lentPrograms("/work/bin"), tls);
+  const client = etcdClient(await lentPrograms(), tls);
   const certificates = await certificateEnds({ ...looked, tls });
   for (const { name, endpoints } of clusters) {
     try {

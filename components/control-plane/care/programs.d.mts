@@ -7,7 +7,7 @@ export function run(
   options?: { readonly env?: Readonly<Record<string, string>>; readonly seconds?: number; readonly stdin?: string },
 ): Promise<string>;
 export function lentPrograms(
-  folder: string,
+  folder?: string,
   options?: { readonly seconds?: number; readonly processes?: string },
 ): Promise<EtcdPrograms>;
 export function fileSum(path: string): Promise<string>;

@@ -12,6 +12,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -53,10 +54,10 @@ const names = ["etcd", "etcdctl", "etcdutl"];
  * etcd's programs, out of the container beside this one that has their image: that image has no shell and no cp to hand them over
  * with, but processes of one pod that share their numbers see each other's files.
  *
- * @param folder where to, on a file system that programs may be run from
+ * @param folder where to, on a file system that programs may be run from. @default bin in the folder for temporary files (TMPDIR)
  * @returns the path of each
  */
-export async function lentPrograms(folder, { seconds = 60, processes = "/proc" } = {}) {
+export async function lentPrograms(folder = join(tmpdir(), "bin"), { seconds = 60, processes = "/proc" } = {}) {
   const paths = Object.fromEntries(names.map((name) => [name, join(folder, name)]));
   const until = Date.now() + seconds * 1000;
   for (;;) {

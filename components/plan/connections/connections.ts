@@ -93,11 +93,6 @@ export function calledService(call: string): string {
   return call.slice(0, call.indexOf("/"));
 }
 
-/** Services that a job calls, each once. */
-export function calledBy({ call, calls }: Pick<JobConnections, "call" | "calls">): string[] {
-  return [...new Set([...(call === undefined ? [] : [calledService(call)]), ...calls.map(calleeOf)])];
-}
-
 function dnsOf(place: Place): Connection[] {
   const from: Endpoint = { kind: "everyone", place };
   const why = `quorum:namespaces.${place}`;
