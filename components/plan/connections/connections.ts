@@ -13,7 +13,7 @@ import {
   service,
   tcp,
 } from "./parties.ts";
-import { externalConnections, type ExternalHosts, gatewayToExternal } from "./external-connections.ts";
+import { externalConnections, type ExternalHosts } from "./external-connections.ts";
 import type { CareControlPlane } from "../control-plane/care.ts";
 import type { BackedUpService } from "../platform/volume-backup.ts";
 import { alertmanager, gateway, monitoringPorts, prometheus } from "./monitoring-parts.ts";
@@ -78,7 +78,6 @@ export function planConnections(settings: ConnectionSettings): ConnectionPlan {
       ...Object.entries(settings.services).flatMap(([name, one]) => connectionsOfService(name, one, settings)),
       ...Object.entries(settings.jobs).flatMap(([name, one]) => connectionsOfJob(name, one, settings)),
       ...platform.connections,
-      ...gatewayToExternal(settings.mesh?.external ?? {}),
     ],
   };
 }

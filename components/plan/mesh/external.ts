@@ -27,17 +27,9 @@ export function isReadable({ protocol }: Pick<ExternalHost, "protocol">): boolea
   return protocol === "http" || protocol === "http2" || protocol === "grpc";
 }
 
-/**
- * What lets a mesh's proxies call one host outside. Only those whose Sidecar names it can.
- *
- * @param visibleIn namespaces whose proxies may see it; `.` is that of the services
- */
-export function externalObjects(
-  name: string,
-  external: ExternalHost,
-  visibleIn: readonly string[] = ["."],
-): MeshObject[] {
-  const exportTo = [...visibleIn];
+/** What lets the proxies of the services' namespace call one host outside. Only those whose Sidecar names it can. */
+export function externalObjects(name: string, external: ExternalHost): MeshObject[] {
+  const exportTo = ["."];
   const host = externalHostName(name, external);
   return [
     { apiVersion: networking, kind: "ServiceEntry", name, spec: { ...entryOf(name, external), exportTo } },

@@ -1,6 +1,6 @@
 import { type Endpoint, isParty, type Party } from "../connections/parties.ts";
 import { prometheus } from "../connections/monitoring-parts.ts";
-import { egressGateway, ingressGateway, isMeshed, type MeshMode } from "./mesh-parts.ts";
+import { ingressGateway, isMeshed, type MeshMode } from "./mesh-parts.ts";
 import { isMember } from "./traffic-settings.ts";
 
 /** What says which pods are in the mesh. */
@@ -20,11 +20,7 @@ export function hasProxy(party: Party, { mesh, services, jobs }: MembershipNeeds
 /** Whether a party shows who it is by a certificate of the mesh: those with a proxy, its gateways, and Prometheus, which has one to scrape with. */
 export function hasIdentity(endpoint: Endpoint, needs: MembershipNeeds): endpoint is Party {
   if (!isParty(endpoint) || !isMeshed(needs.mesh)) return false;
-  if (
-    [ingressGateway, egressGateway, prometheus].some(
-      ({ place, app }) => place === endpoint.place && app === endpoint.app,
-    )
-  )
+  if ([ingressGateway, prometheus].some(({ place, app }) => place === endpoint.place && app === endpoint.app))
     return true;
   return hasProxy(endpoint, needs);
 }

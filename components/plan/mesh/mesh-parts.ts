@@ -22,7 +22,6 @@ export const kiali = part("monitoring", "kiali");
 /** Sets up the redirection of each pod, on each node. */
 export const cniAgent = part("meshAgents", "istio-cni-node", "istio-cni");
 export const ingressGateway = part("ingress", "istio-ingress");
-export const egressGateway = part("mesh", "istio-egress");
 /** Label by which Gateway objects choose their pods. */
 export const gatewaySelector = (gateway: Party) => ({ istio: gateway.app });
 

@@ -3,7 +3,7 @@ import { type AuthorizationNeeds, planAuthorization } from "./authorization.ts";
 import { type EdgeGateway, edgeRoutes } from "./edge-routes.ts";
 import { edgeTokens } from "./edge-tokens.ts";
 import { externalObjects } from "./external.ts";
-import { edgeGatewayName, egressGateway, isMeshed } from "./mesh-parts.ts";
+import { edgeGatewayName, isMeshed } from "./mesh-parts.ts";
 import type { MeshObject } from "./mesh-object.ts";
 import { planRoutes, type RouteTable } from "./routes.ts";
 import { planOutbound, planSidecars, type SidecarNeeds } from "./sidecars.ts";
@@ -43,9 +43,7 @@ export function planTraffic(plan: ConnectionPlan, needs: TrafficNeeds): TrafficP
     reach: [
       ...planSidecars(plan, needs),
       ...planOutbound(plan, needs),
-      ...Object.entries(mesh.external).flatMap(([name, external]) =>
-        externalObjects(name, external, external.gateway ? [".", namespaces[egressGateway.place]] : ["."]),
-      ),
+      ...Object.entries(mesh.external).flatMap(([name, external]) => externalObjects(name, external)),
     ],
     tables: planRoutes(services, namespaces.apps),
     edge: atEdge ? edgeRoutes(services, namespaces.apps, gateway) : [],
