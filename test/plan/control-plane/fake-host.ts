@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kernelSettings } from "../../../components/plan/control-plane/kubelet-config.ts";
@@ -55,12 +65,18 @@ export class FakeHost {
 
   run(script: string, stdin = ""): string {
     const moved = script.replaceAll(/(?<![A-Za-z0-9_.}/-])\/(etc|var|run|proc)\//g, `${this.root}/$1/`);
-    return execFileSync("sh", ["-c", moved.replace("[ -S ", "[ -e ")], {
-      input: stdin,
-      encoding: "utf8",
-      stdio: "pipe",
-      env: { PATH: `${this.root}/bin:${process.env["PATH"] ?? ""}` },
-    });
+    // From a file: a script that ends without reading it would break a pipe.
+    writeFileSync(join(this.root, "stdin"), stdin);
+    const input = openSync(join(this.root, "stdin"), "r");
+    try {
+      return execFileSync("sh", ["-c", moved.replace("[ -S ", "[ -e ")], {
+        encoding: "utf8",
+        stdio: [input, "pipe", "pipe"],
+        env: { PATH: `${this.root}/bin:${process.env["PATH"] ?? ""}` },
+      });
+    } finally {
+      closeSync(input);
+    }
   }
 
   write(path: string, text: string): void {
