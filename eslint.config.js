@@ -41,7 +41,7 @@ const outsidePlans = [
 ];
 
 export default defineConfig(
-  globalIgnores(["node_modules/", "**/node_modules/", "**/dist/", "coverage/", ".quorum/"]),
+  globalIgnores(["examples/", "node_modules/", "**/node_modules/", "**/dist/", "coverage/", ".quorum/"]),
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked],

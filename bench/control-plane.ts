@@ -36,7 +36,7 @@ export async function benchControlPlane({ rounds = 3, log }: ControlPlaneBenchOp
 }
 
 /** Three hosts with etcd and an API server, the rest workers. */
-function benchPlan(count: number): Row {
+export function benchPlan(count: number): Row {
   const { controlPlane } = loadStack("prod");
   if (controlPlane.mode === "existing") throw new Error("stack prod plans no control plane");
   const hosts = Array.from({ length: count }, (_, index): [string, HostSettings] => [

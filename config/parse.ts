@@ -43,6 +43,7 @@ import {
   type Monitoring,
   type Namespaces,
   type Platform,
+  type Policy,
   type Registry,
   sections,
   type Security,
@@ -73,6 +74,7 @@ export interface Config {
   readonly mesh: Mesh;
   readonly ui: Ui;
   readonly controlPlane: ControlPlane;
+  readonly policy: Policy;
   /** What the stack leaves out because this site lacks its images. */
   readonly skipped: readonly Skipped[];
 }
@@ -145,6 +147,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
   const mesh = read("mesh", sections.mesh, raw["mesh"] ?? {});
   const ui = read("ui", sections.ui, raw["ui"] ?? {});
   const controlPlane = read("controlPlane", sections.controlPlane, raw["controlPlane"]);
+  const policy = read("policy", sections.policy, raw["policy"] ?? {});
   const monitoring = wantedParts && platform && controlPlane && presentParts(wantedParts, { platform, controlPlane });
 
   const reached = backup && {
@@ -277,6 +280,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     !monitoring ||
     !mesh ||
     !ui ||
+    !policy ||
     !controlPlane
   ) {
     throw new Error("a section of the configuration failed without a problem");
@@ -307,6 +311,7 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     monitoring,
     mesh,
     controlPlane,
+    policy,
   };
   const { config, skipped } = withoutUnavailable(checked, images.unavailable);
   // Only now is it known which parts there are to have them.

@@ -25,6 +25,22 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "write a stack as plain manifests",
     load: async () => (await import("./commands/render.ts")).render,
   },
+  policy: {
+    summary: "check a stack against what no stack may ship",
+    load: async () => (await import("./commands/policy.ts")).policy,
+  },
+  diff: {
+    summary: "show what a stack's objects change by since a Git revision, for a pull request",
+    load: async () => (await import("./commands/diff.ts")).diff,
+  },
+  bundle: {
+    summary: "write a stack, its images included, as one file for a site without a way out",
+    load: async () => (await import("./commands/air-gap.ts")).bundle,
+  },
+  "supply-chain": {
+    summary: "images of ours: attach an SBOM and a signature, verify both",
+    load: async () => (await import("./commands/supply-chain.ts")).supplyChain,
+  },
   plan: {
     summary: "show the plan of a stack's control plane",
     load: async () => (await import("./commands/plan.ts")).plan,
@@ -55,6 +71,22 @@ const commands: Readonly<Record<string, Command>> = {
   },
   test: { summary: "the tests: all, unit or soak", load: async () => (await import("../test/run.ts")).main },
   bench: { summary: "the benchmarks", load: async () => (await import("../bench/run.ts")).main },
+  check: {
+    summary: "what a pull request is checked by: all steps, or those that are named",
+    load: async () => (await import("./commands/steps.ts")).check,
+  },
+  docs: {
+    summary: "make what is made of the schema and of docstrings",
+    load: async () => (await import("./commands/docs.ts")).docs,
+  },
+  build: {
+    summary: "compile components/ as a library, into dist/",
+    load: async () => (await import("./commands/build.ts")).build,
+  },
+  screenshots: {
+    summary: "take the README's pictures of stack dev",
+    load: async () => (await import("./commands/screenshots.ts")).screenshots,
+  },
   lint: { summary: "check format, rules and types", load: async () => (await import("./commands/check.ts")).lint },
   format: {
     summary: "put every file in the common format",

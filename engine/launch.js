@@ -36,7 +36,7 @@ function install(folder) {
 }
 
 install(root);
-if (process.argv[2] === "test" || process.argv[2] === "lint") install(join(root, "app"));
+if (["test", "lint", "check"].includes(process.argv[2])) install(join(root, "app"));
 
 const node = join(root, "node_modules", "node", "bin", windows ? "node.exe" : "node");
 if (!existsSync(node))

@@ -16,6 +16,11 @@ export interface Options {
   readonly bundle: string | undefined;
   /** Git revision to compare with. */
   readonly base: string | undefined;
+  /** Folders of renders that were made before. */
+  readonly baseDir: string | undefined;
+  readonly headDir: string | undefined;
+  /** Ends with 2 where there is a difference. */
+  readonly exitCode?: boolean | undefined;
   /** Names given by an option that takes several, parted by commas. */
   readonly dead: readonly string[];
   /** What a recovery restores from: `survivor`, or a file. */
@@ -40,6 +45,9 @@ export type OptionName =
   | "show"
   | "bundle"
   | "base"
+  | "base-dir"
+  | "head-dir"
+  | "exit-code"
   | "dead"
   | "from"
   | "key"
@@ -58,6 +66,9 @@ const types = {
   show: { type: "boolean" },
   bundle: { type: "string" },
   base: { type: "string" },
+  "base-dir": { type: "string" },
+  "head-dir": { type: "string" },
+  "exit-code": { type: "boolean" },
   dead: { type: "string" },
   from: { type: "string" },
   key: { type: "string" },
@@ -90,6 +101,8 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     "out",
     "bundle",
     "base",
+    "base-dir",
+    "head-dir",
     "dead",
     "from",
     "key",
@@ -108,6 +121,9 @@ export function readOptions(command: string, argv: readonly string[], allowed: r
     show: given.show ?? false,
     bundle: given.bundle,
     base: given.base,
+    baseDir: given["base-dir"],
+    headDir: given["head-dir"],
+    exitCode: given["exit-code"],
     dead: given.dead?.split(",") ?? [],
     from: given.from,
     key: given.key,

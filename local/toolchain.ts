@@ -179,6 +179,11 @@ export const parts = {
     tags: "vtprotobuf,disable_pgv",
     versionFlags: istioVersionFlags,
   },
+  actionlint: {
+    module: "github.com/rhysd/actionlint",
+    binaries: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
+    versionFlags: (version) => `-X github.com/rhysd/actionlint.version=${version.slice(1)}`,
+  },
   kubeconform: {
     module: "github.com/yannh/kubeconform",
     binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },
@@ -192,6 +197,12 @@ export const parts = {
     module: "github.com/zegl/kube-score",
     binaries: { "kube-score": "github.com/zegl/kube-score/cmd/kube-score" },
     versionFlags: (version) => `-X main.version=${version}`,
+  },
+  // An object store, for the tests of what is kept in one.
+  versitygw: {
+    module: "github.com/versity/versitygw",
+    binaries: { versitygw: "github.com/versity/versitygw/cmd/versitygw" },
+    versionFlags: (version) => `-X main.Version=${version}`,
   },
   helm: {
     module: "helm.sh/helm/v3",

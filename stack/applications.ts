@@ -3,6 +3,7 @@ import { Jobs } from "../components/jobs/jobs.ts";
 import { insideUrl } from "../components/plan/monitoring/addresses.ts";
 import { authoritySecret } from "../components/plan/monitoring/tls.ts";
 import { isMeshed } from "../components/plan/mesh/mesh-parts.ts";
+import { isMember } from "../components/plan/mesh/traffic-settings.ts";
 import { priorityClassName, priorityClassOf } from "../components/plan/platform/priorities.ts";
 import { podHosts } from "../components/plan/workload/spread.ts";
 import { volumeBackups } from "../components/plan/platform/volume-backup.ts";
@@ -75,6 +76,7 @@ function makeServices({ config, provider, images }: StackContext, platform: Plat
         image: images.of(service.image),
         versions: service.versions && versionsOf(service.versions, images),
         versionServices: service.route?.api === "gateway",
+        besideProxy: isMeshed(config.mesh) && isMember(service),
         protocol: service.protocol ?? (isMeshed(config.mesh) ? "http" : undefined),
         priorityClassName: priorityClassOf(service.priority, config.platform),
         ...(service.traces && gateway),

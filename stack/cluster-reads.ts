@@ -66,6 +66,21 @@ export async function readObject<Value>(
   throw new Error(`${kind} ${namespace}/${name} cannot be read: ${stderr.trim()}`);
 }
 
+/** Kinds of an API, as `group/version`; none where the cluster does not serve it. */
+export async function readKinds({ path, args }: KubectlCommand, apiVersion: string): Promise<string[]> {
+  const { code, stdout, stderr } = await tryRun(path, [...args, "get", "--raw", `/apis/${apiVersion}`]);
+  if (code === 0) return (JSON.parse(stdout) as { resources: { kind: string }[] }).resources.map(({ kind }) => kind);
+  if (/NotFound|could not find the requested resource/i.test(stderr)) return [];
+  throw new Error(`the cluster cannot be asked for ${apiVersion}: ${stderr.trim()}`);
+}
+
+/** All objects of a kind that has no namespaces. */
+export async function readAll<Value>({ path, args }: KubectlCommand, kinds: string): Promise<Value[]> {
+  const { code, stdout, stderr } = await tryRun(path, [...args, "get", kinds, "-o", "json"]);
+  if (code === 0) return (JSON.parse(stdout) as { items: Value[] }).items;
+  throw new Error(`the cluster's ${kinds} cannot be read: ${stderr.trim()}`);
+}
+
 /**
  * Asks Prometheus for one number each, through the API server and the kubelet: no policy of the network has to be opened for it.
  *

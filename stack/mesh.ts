@@ -5,6 +5,7 @@ import { type IstioCharts, istioChartsAt } from "../components/mesh/istio-charts
 import { Kiali } from "../components/mesh/kiali.ts";
 import { gateway, monitoringPorts } from "../components/plan/connections/monitoring-parts.ts";
 import { planEdge } from "../components/plan/mesh/edge.ts";
+import { hasEgressGateway } from "../components/plan/mesh/mesh-parts.ts";
 import { authoritySecret } from "../components/plan/monitoring/tls.ts";
 import { partPriorityClass } from "../components/plan/platform/priorities.ts";
 import { istioCharts } from "../local/charts.ts";
@@ -13,6 +14,7 @@ import { istioRelease } from "../local/toolchain.ts";
 import { toolPath } from "../local/tools.ts";
 import { join } from "node:path";
 import type { StackContext } from "./context.ts";
+import { checkExistingMesh } from "./existing-mesh.ts";
 import type { Platform } from "./platform.ts";
 
 /**
@@ -21,6 +23,7 @@ import type { Platform } from "./platform.ts";
  * @returns the platform, with what is in the mesh known once Istio is there: a pod that comes before it is refused
  */
 export async function makeMesh(context: StackContext, platform: Platform): Promise<Platform> {
+  await checkExistingMesh(context);
   if (context.config.mesh.mode !== "install") return platform;
   const ready = await makeIstio(context, platform);
   makeEdge(context, ready);
@@ -76,6 +79,7 @@ async function makeIstio(
     "mesh",
     {
       ...mesh,
+      egress: hasEgressGateway(mesh) ? mesh.egress : undefined,
       namespaces,
       after: [platform.policies],
       helm: await toolPath("helm"),

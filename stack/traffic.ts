@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { MeshPolicies } from "../components/mesh/mesh-policies.ts";
 import { MeshRoutes } from "../components/mesh/mesh-routes.ts";
-import { leaveOutOfMesh } from "../components/mesh/outside-mesh.ts";
+import { leaveOutOfMesh, leavePastProxy } from "../components/mesh/outside-mesh.ts";
 import { meshObjects } from "../components/mesh/mesh-objects.ts";
 import { hasProxy } from "../components/plan/mesh/members.ts";
 import { isMeshed } from "../components/plan/mesh/mesh-parts.ts";
+import { tracePorts } from "../components/plan/mesh/trace-ports.ts";
 import { planTraffic, type TrafficPlan } from "../components/plan/mesh/traffic.ts";
 import { judgeCanaries } from "./canary.ts";
 import type { StackContext } from "./context.ts";
@@ -23,6 +24,7 @@ export function keepOutOfMesh({ config, connections }: StackContext): void {
   if (!isMeshed(config.mesh)) return;
   const outside = connections.parties.filter((party) => party.place === "apps" && !hasProxy(party, config));
   pulumi.runtime.registerStackTransformation(leaveOutOfMesh(new Set(outside.map(({ app }) => app))));
+  pulumi.runtime.registerStackTransformation(leavePastProxy(tracePorts(connections, config)));
 }
 
 /** What a stack says of its traffic, where it has a mesh. */
@@ -30,7 +32,13 @@ export function makeTraffic(context: StackContext, platform: Platform): Traffic 
   const plan = planTraffic(context.connections, context.config);
   if (plan === undefined) return { platform, makeRoutes: () => Promise.resolve() };
   const { provider } = context;
-  const policies = new MeshPolicies("mesh-policies", { ...plan, namespace: platform.nameOf("apps") }, { provider });
+  const before =
+    plan.egress.length === 0 ? [] : meshObjects("mesh-egress", plan.egress, platform.nameOf("mesh"), { provider });
+  const policies = new MeshPolicies(
+    "mesh-policies",
+    { ...plan, before, namespace: platform.nameOf("apps") },
+    { provider },
+  );
   const after = (name: pulumi.Output<string>) => policies.namespace.apply(() => name);
   return {
     platform: {

@@ -67,6 +67,7 @@ describe("the dashboards", () => {
         "cluster/volumes.json": "quorum-volumes",
         "ingress/ingress.json": "quorum-ingress",
         "mesh/mesh.json": "quorum-mesh",
+        "mesh/proxies.json": "quorum-mesh-proxies",
         "monitoring/alertmanager.json": "quorum-alertmanager",
         "monitoring/collector.json": "quorum-collector",
         "monitoring/loki.json": "quorum-loki",

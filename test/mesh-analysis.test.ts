@@ -18,7 +18,7 @@ const meshed: Sections = {
     svcb: {
       image: "app",
       role: "svcb",
-      calls: ["msgd"],
+      calls: ["msgd", "bank", "shop", "vault", "queue"],
       versions: { "v0.1": { weight: 50 }, "v0.2": { weight: 50 } },
     },
   },
@@ -26,7 +26,13 @@ const meshed: Sections = {
   mesh: {
     mode: "install",
     kiali: { enabled: true },
-    external: { msgd: { address: "192.0.2.7", port: 9997, protocol: "http" } },
+    external: {
+      msgd: { address: "192.0.2.7", port: 9997, protocol: "http" },
+      bank: { address: "192.0.2.8", port: 9998, protocol: "http", gateway: true, timeoutMillis: 500 },
+      shop: { host: "api.example.com", port: 443, protocol: "http", tls: {}, gateway: true },
+      vault: { host: "vault.example.com", port: 8443, protocol: "tls", gateway: true },
+      queue: { address: "192.0.2.9", port: 5672, protocol: "tcp", gateway: true },
+    },
   },
 };
 const folder = mkdtempSync(join(tmpdir(), "mesh-analysis-"));
@@ -65,7 +71,7 @@ describe.skipIf(!existsSync(istioctl)).each(["dev", "prod"] as const)("istioctl,
     const parts = Object.entries(sections["monitoring"] ?? {}).map(([name, part]) => [name, withoutIngress(part)]);
     const own = { ...sections, jobs: {}, ...meshed, monitoring: Object.fromEntries(parts) as Record<string, unknown> };
     objects = objectsOf(await runProgram(own, stack), stack);
-  }, 60_000);
+  }, 180_000);
 
   it("finds nothing", () => {
     const kinds = new Set(objects.map(({ kind }) => kind));

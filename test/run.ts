@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { bringUp, broughtUp } from "./cluster/setup.ts";
 
 interface Counts {
@@ -12,6 +12,7 @@ interface Counts {
 
 interface Report {
   readonly success: boolean;
+  readonly testResults: readonly { readonly name: string; readonly startTime: number; readonly endTime: number }[];
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
@@ -21,12 +22,26 @@ interface Report {
 
 const root = join(import.meta.dirname, "..");
 
+/** A file of tests and how long it took, in milliseconds. */
+interface Taken {
+  readonly file: string;
+  readonly millis: number;
+}
+
+/** How many of the files that took longest are listed at the end. */
+const listed = 10;
+
 /**
  * Runs one vitest project and counts its tests. A project that could not run at all counts as one failure.
  *
  * @param beside what it prints is shown only at its end, as another prints meanwhile
  */
-async function runProject(project: string, folder: string, extra: readonly string[], beside: boolean): Promise<Counts> {
+async function runProject(
+  project: string,
+  folder: string,
+  extra: readonly string[],
+  beside: boolean,
+): Promise<Counts & { readonly taken: readonly Taken[] }> {
   const reportFile = join(folder, `${project}.json`);
   const args = [
     join(root, "node_modules", "vitest", "vitest.mjs"),
@@ -51,7 +66,7 @@ async function runProject(project: string, folder: string, extra: readonly strin
   try {
     report = JSON.parse(readFileSync(reportFile, "utf8")) as Report;
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, taken: [] };
   }
   const failed = report.numFailedTests;
   // A file that does not load, or an error outside of every test, fails no test but fails the run.
@@ -59,7 +74,17 @@ async function runProject(project: string, folder: string, extra: readonly strin
     passed: report.numPassedTests,
     failed: failed === 0 && (code !== 0 || !report.success || report.numPassedTests === 0) ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
+    taken: report.testResults.map(({ name, startTime, endTime }) => ({
+      file: relative(root, name),
+      millis: endTime - startTime,
+    })),
   };
+}
+
+/** The files that took longest, each in a line of its own. */
+function slowest(taken: readonly Taken[]): string {
+  const longest = [...taken].sort((a, b) => b.millis - a.millis).slice(0, listed);
+  return longest.map(({ file, millis }) => `${(millis / 1000).toFixed(1).padStart(7)} s  ${file}`).join("\n");
 }
 
 /** Whether stack dev could be brought up; says why not. */
@@ -92,6 +117,7 @@ export async function main(argv: string[]): Promise<number> {
     );
   const folder = mkdtempSync(join(tmpdir(), "quorum-test-"));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const taken: Taken[] = [];
   try {
     const ready = which === "unit" || (await isUp());
     if (!ready) total.failed++;
@@ -102,11 +128,13 @@ export async function main(argv: string[]): Promise<number> {
       });
       for (const counts of await Promise.all(runs)) {
         for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+        taken.push(...counts.taken);
       }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  if (taken.length > listed) console.log(`\nWhat took longest:\n${slowest(taken)}\n`);
   console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }

@@ -4,6 +4,7 @@ import {
   baseValues,
   cniValues,
   type GatewayExposure,
+  egressGatewayValues,
   ingressGatewayValues,
   type IstioImages,
   type IstioSettings,
@@ -11,7 +12,7 @@ import {
   type TraceSink,
 } from "../plan/mesh/istio-values.ts";
 import { fieldsOfIstiod, rootPolicies, type RootTelemetry } from "../plan/mesh/root-policies.ts";
-import { ingressGateway } from "../plan/mesh/mesh-parts.ts";
+import { egressGateway, ingressGateway } from "../plan/mesh/mesh-parts.ts";
 import { Chart } from "../platform/chart.ts";
 import type { IstioCharts } from "./istio-charts.ts";
 
@@ -32,12 +33,17 @@ export interface IstioArgs extends IstioSettings {
   readonly traces?: TraceSink | undefined;
   /** Pods through which the outside comes in. @default none */
   readonly ingress?: IngressGatewayArgs | undefined;
+  /** Pods through which calls leave the mesh, in istiod's namespace. @default none */
+  readonly egress?: GatewayPodsArgs | undefined;
 }
 
-export interface IngressGatewayArgs {
+export interface GatewayPodsArgs {
   readonly replicas: number;
   readonly cpuMillis: number;
   readonly memoryMiB: number;
+}
+
+export interface IngressGatewayArgs extends GatewayPodsArgs {
   readonly expose: GatewayExposure;
 }
 
@@ -57,14 +63,15 @@ export class Istio extends pulumi.ComponentResource {
       namespace: string,
       values: Readonly<Record<string, unknown>>,
       after: readonly pulumi.Resource[],
+      { as = role, releaseName = `istio-${role}` }: { readonly as?: string; readonly releaseName?: string } = {},
     ) =>
       new Chart(
-        `${name}-${role}`,
+        `${name}-${as}`,
         {
           helm: args.helm,
           ...charts.places[role],
           keptIn: charts.keptIn,
-          releaseName: role === "gateway" ? ingressGateway.app : `istio-${role}`,
+          releaseName,
           namespace,
           values,
           kubernetesVersion: args.kubernetesVersion,
@@ -85,11 +92,24 @@ export class Istio extends pulumi.ComponentResource {
           { parent: this, dependsOn: [istiod] },
         ),
     );
-    this.ready = [istiod, cni, ...settings];
+    const gateways = [istiod, ...settings];
+    const egress =
+      args.egress === undefined
+        ? []
+        : [
+            chart(
+              "gateway",
+              namespaces.mesh,
+              egressGatewayValues(args.egress, { replicas: args.egress.replicas, priorityClassName }),
+              gateways,
+              { as: "egress", releaseName: egressGateway.app },
+            ),
+          ];
+    this.ready = [istiod, cni, ...settings, ...egress];
     if (args.ingress !== undefined) {
       const { expose, replicas, ...resources } = args.ingress;
       const values = ingressGatewayValues(resources, expose, { replicas, priorityClassName });
-      chart("gateway", namespaces.ingress, values, [istiod, ...settings]);
+      chart("gateway", namespaces.ingress, values, gateways, { releaseName: ingressGateway.app });
     }
     this.registerOutputs({});
   }

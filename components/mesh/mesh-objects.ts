@@ -10,13 +10,18 @@ export function meshObjects(
   opts: pulumi.CustomResourceOptions,
 ): k8s.apiextensions.CustomResource[] {
   return objects.map(
-    ({ apiVersion, kind, name: object, app, spec }) =>
+    ({ apiVersion, kind, name: object, annotations, app, spec }) =>
       new k8s.apiextensions.CustomResource(
         `${name}-${kind.toLowerCase()}-${object}`,
         {
           apiVersion,
           kind,
-          metadata: { name: object, namespace, ...(app !== undefined && { labels: { app } }) },
+          metadata: {
+            name: object,
+            namespace,
+            ...(app !== undefined && { labels: { app } }),
+            ...(annotations !== undefined && { annotations }),
+          },
           spec,
         },
         opts,

@@ -9,6 +9,8 @@ export interface MeshPoliciesArgs {
   readonly authorization: readonly MeshObject[];
   /** What proxies know of, and what outside the mesh they may call. */
   readonly reach: readonly MeshObject[];
+  /** What the routes among them name, besides the others. @default nothing */
+  readonly before?: readonly pulumi.Resource[];
 }
 
 /**
@@ -23,7 +25,18 @@ export class MeshPolicies extends pulumi.ComponentResource {
   constructor(name: string, args: MeshPoliciesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("quorum:mesh:MeshPolicies", name, {}, opts);
     const { namespace } = args;
-    const reach = meshObjects(name, args.reach, namespace, { parent: this });
+    const isRoute = ({ kind }: MeshObject) => kind === "VirtualService";
+    const named = meshObjects(
+      name,
+      args.reach.filter((one) => !isRoute(one)),
+      namespace,
+      { parent: this },
+    );
+    const routes = meshObjects(name, args.reach.filter(isRoute), namespace, {
+      parent: this,
+      dependsOn: [...named, ...(args.before ?? [])],
+    });
+    const reach = [...named, ...routes];
     const [allowed, denied] = [args.authorization.slice(0, -1), args.authorization.slice(-1)];
     const allowing = meshObjects(name, allowed, namespace, { parent: this });
     const denying = meshObjects(name, denied, namespace, { parent: this, dependsOn: allowing });

@@ -78,6 +78,8 @@ export interface WorkloadArgs {
   readonly versions?: Readonly<Record<string, VersionArgs>> | undefined;
   /** Whether each version has a Service of its own too, as routes of the Gateway API need it. @default false */
   readonly versionServices?: boolean;
+  /** Whether its pods have a proxy of a mesh beside them, which autoscaling is not to count. @default false */
+  readonly besideProxy?: boolean;
   /** What is spoken at the port, for proxies. @default nothing is said */
   readonly protocol?: "http" | "http2" | "grpc" | "tcp" | undefined;
   /** How the Service is reached from outside the cluster; undefined: not at all. */

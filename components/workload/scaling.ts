@@ -42,10 +42,13 @@ export function makeScaling(
         scaleTargetRef: { apiVersion: "apps/v1", kind: plan.kind, name: controller.metadata.name },
         minReplicas: plan.scale.least,
         maxReplicas: plan.scale.most,
-        metrics: scaleMetrics(autoscale).map((metric) => ({
-          type: "Resource",
-          resource: { name: metric.name, target: { type: "Utilization", averageUtilization: metric.percent } },
-        })),
+        metrics: scaleMetrics(autoscale).map(({ name: resource, percent }) => {
+          const measured = { name: resource, target: { type: "Utilization", averageUtilization: percent } };
+          // Of the whole pod, the proxy would count: what it is given says nothing of how busy the service is.
+          return args.besideProxy === true
+            ? { type: "ContainerResource", containerResource: { ...measured, container: serviceName } }
+            : { type: "Resource", resource: measured };
+        }),
         behavior: { scaleDown: { stabilizationWindowSeconds: autoscale.scaleInSeconds ?? 300 } },
       },
     },

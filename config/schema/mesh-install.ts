@@ -38,9 +38,16 @@ export const meshInstallation = {
     cpuMillis: integer(10, 64_000, 100).default(100),
     memoryMiB: integer(64, 65_536, 256).default(256),
   }).prefault({}),
+  /** Pods through which calls leave the mesh, where a host of `external` asks for it. */
+  egress: mapping({
+    /** Two or more also get a disruption budget. */
+    replicas: integer(1, 100, 2).default(2),
+    cpuMillis: integer(10, 64_000, 100).default(100),
+    memoryMiB: integer(64, 65_536, 256).default(256),
+  }).prefault({}),
   telemetry: mapping({
-    /** Share of the requests without a decision of their caller's that are traced. */
-    samplingPercent: z.number(percent).min(0, percent).max(100, percent).default(1),
+    /** Share of the requests that are traced: the proxies' draw counts, whatever a caller decided. Refused with quorum:monitoring.tls, where proxies send no spans. @default 1 */
+    samplingPercent: z.number(percent).min(0, percent).max(100, percent).optional(),
     /** Which requests a proxy writes a line for: those that failed, all, or none. */
     accessLogs: choice(["errors", "all", "none"]).default("errors"),
   }).prefault({}),

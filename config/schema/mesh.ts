@@ -41,6 +41,10 @@ const jwt = mapping({
   jwksUri: text("an https URL", "https://id.example.com/keys", /^https:\/\/\S+$/, 1024).optional(),
   /** The public keys themselves, as a JSON Web Key Set. */
   jwks: text("a JSON Web Key Set", '{"keys": [ … ]}', /^\s*\{[^]*\}\s*$/, 65_536).optional(),
+  /** Ranges that jwksUri leads to: what the network lets istiod reach. @default everywhere outside the cluster */
+  subnets: list(subnet("198.51.100.0/24"), "ranges")
+    .min(1, { error: "one range or more; leave it out for everywhere outside the cluster" })
+    .optional(),
   /** Audiences of which a token must name one. @default any */
   audiences: list(text("an audience", "shop", /^[^\n]+$/, 255), "audiences").default([]),
   /** Services that are reached without a token too. A false one is refused there as well. */

@@ -55,15 +55,22 @@ export function named<Value extends z.ZodType>(name: z.ZodString, value: Value, 
   return z.record(name, value, { error: `a mapping of ${what}; write it as one` });
 }
 
+const alternatives = new WeakMap<z.ZodType, readonly z.ZodType[]>();
+
+/** What may stand where `textOr` made a schema; undefined for any other. */
+export const alternativesOf = (schema: z.ZodType) => alternatives.get(schema);
+
 /** A text, or a mapping that says more. Each is told of by its own messages. */
 export function textOr<Text extends z.ZodType, More extends z.ZodType>(short: Text, long: More) {
-  return z.unknown().transform((value, context): z.output<Text> | z.output<More> => {
+  const made = z.unknown().transform((value, context): z.output<Text> | z.output<More> => {
     const result = (typeof value === "string" ? short : long).safeParse(value);
     if (result.success) return result.data;
     const { issues }: { readonly issues: readonly object[] } = result.error;
     for (const issue of issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
     return z.NEVER;
   });
+  alternatives.set(made, [short, long]);
+  return made;
 }
 
 export const fields = z.record(z.string(), z.unknown(), {

@@ -1,14 +1,18 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import { chooseEngine, describeEngine, type EngineChoice } from "../choose.ts";
+import type { PushedImage } from "../direct/image.ts";
 import type { Session } from "../direct/session.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import type { Pulumi } from "../pulumi-cli.ts";
 import type { Options } from "../options.ts";
+import { enforce, judge, judgeRender } from "../policy.ts";
 import { readStack, type StackOptions } from "../stack.ts";
 import type { Config } from "../../config/parse.ts";
 import { registryPort } from "../../local/registry.ts";
 import { serviceState } from "../../local/service.ts";
 import { readUnavailable } from "../unavailable.ts";
+import { count } from "../words.ts";
 
 export type Log = (line: string) => void;
 
@@ -39,7 +43,9 @@ export function stackOptions({ stack, configFile, context }: Options): StackOpti
 
 /** A run of the direct engine on this checkout's program. */
 export async function openSession(options: Options, log: Log): Promise<Session> {
-  const config = readStack(workspace, stackOptions(options));
+  const read = stackOptions(options);
+  const config = readStack(workspace, read);
+  const checked = loadStack(options.stack, read);
   const { dockerHost, toolPath } = await import("../../local/tools.ts");
   return {
     workspace,
@@ -50,8 +56,31 @@ export async function openSession(options: Options, log: Log): Promise<Session> 
       docker: async () => ({ path: await toolPath("docker"), host: await dockerHost() }),
     },
     timeoutSeconds: options.timeoutSeconds,
+    pushed: (image) => attachDocuments(image, log),
+    judge: (objects) => {
+      enforce(judge(checked, options.stack, objects), log);
+    },
     log,
   };
+}
+
+/** An image of ours says what it is made of, and where there is a key, who made it. */
+async function attachDocuments({ name, digest, context, credentials }: PushedImage, log: Log): Promise<void> {
+  // Other kinds of images have tools of their own for this.
+  if (!existsSync(join(context, "package-lock.json"))) return;
+  const [{ attachTo, repositoryOf }, { signingKey }] = await Promise.all([
+    import("../supply-chain/stack-images.ts"),
+    import("./supply-chain.ts"),
+  ]);
+  const image = { key: basename(name), name, reference: digest, context, repository: repositoryOf(name, credentials) };
+  const { components, signature } = await attachTo(image, signingKey(undefined));
+  log(`${name}@${digest}: SBOM of ${count(components, "component")} attached, ${signature}`);
+}
+
+/** Before the Pulumi CLI is asked for anything: the rules hold whichever engine runs. @throws when a mandatory one is broken */
+export async function enforceRender(options: Options, log: Log): Promise<void> {
+  const read = stackOptions(options);
+  enforce(await judgeRender(loadStack(options.stack, read), read, () => undefined), log);
 }
 
 /** The Pulumi CLI on the stack that a command is about. */

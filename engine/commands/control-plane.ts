@@ -2,11 +2,16 @@ import { balancerReferences } from "../../components/plan/control-plane/balancer
 import { planControlPlane } from "../../components/plan/control-plane/control-plane.ts";
 import { refuse } from "../../components/plan/problems.ts";
 import { renewOperation } from "../../components/plan/control-plane/renew.ts";
-import { machinesOf, replaceOperation, replaceProblems } from "../../components/plan/control-plane/replace.ts";
+import {
+  isBeingLetIn,
+  machinesOf,
+  replaceOperation,
+  replaceProblems,
+} from "../../components/plan/control-plane/replace.ts";
 import { ExitError } from "../errors.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type OptionName, readOptions } from "../options.ts";
-import { forgetHostKey } from "../run-operation.ts";
+import { askHosts, forgetHostKey } from "../run-operation.ts";
 import { say } from "./common.ts";
 import { carryOut, type OperationContext } from "./operation-context.ts";
 import { recover } from "./recover.ts";
@@ -72,8 +77,15 @@ async function replace(context: OperationContext, [name = ""]: readonly string[]
   const { plan, settings, options } = context;
   refuse("the replacement", replaceProblems(plan, name));
   const host = machinesOf(plan).find((each) => each.name === name);
-  if (host === undefined || !(await carryOut(replaceOperation(settings.controlPlane, plan, host), context))) return;
-  forgetHostKey(workspace, host.address);
-  say(`${name} is out; up lets the new machine at ${host.address} in`);
+  if (host === undefined) return;
+  const operation = replaceOperation(settings.controlPlane, plan, host);
+  const [found] = options.show ? [] : await askHosts([name], settings);
+  if (found !== undefined && isBeingLetIn(plan, host, found)) {
+    say(`an earlier run has begun to let ${name} at ${host.address} in; up goes on with that`);
+  } else if (await carryOut(operation, context)) {
+    forgetHostKey(workspace, host.address);
+    say(`${name} is out; up lets the new machine at ${host.address} in`);
+  } else if (options.show) return;
+  // A run that ended in the middle of `up` finds a member that answers, and nothing left to remove: the rest of `up` is missing.
   await bringUp(options, say);
 }

@@ -1,5 +1,5 @@
 import { readOptions } from "../options.ts";
-import { announceEngine, openCli, openSession, say, sayAside } from "./common.ts";
+import { announceEngine, enforceRender, openCli, openSession, say, sayAside } from "./common.ts";
 
 /** `npm run preview`: shows what `up` would change. With --json, standard output holds one JSON document and nothing else. */
 export async function preview(argv: string[]): Promise<number> {
@@ -7,6 +7,7 @@ export async function preview(argv: string[]): Promise<number> {
   const log = options.json ? sayAside : say;
   const choice = announceEngine(options, log);
   if (choice.engine === "cli") {
+    await enforceRender(options, log);
     await (await openCli(choice, options, log)).preview(options.json);
     return 0;
   }

@@ -4,7 +4,16 @@ import { formatExisting, reportExisting } from "../existing-report.ts";
 import { loadStack, workspace } from "../load-stack.ts";
 import { type Options, readOptions } from "../options.ts";
 import { refuseUnreachableHosts } from "../reach-hosts.ts";
-import { announceEngine, type Log, openCli, openSession, outputLines, say, usesLocalRegistry } from "./common.ts";
+import {
+  announceEngine,
+  enforceRender,
+  type Log,
+  openCli,
+  openSession,
+  outputLines,
+  say,
+  usesLocalRegistry,
+} from "./common.ts";
 import { writeUnavailable } from "../unavailable.ts";
 
 /** `npm run up`: brings a stack up, and prints its outputs. */
@@ -28,13 +37,23 @@ export async function bringUp(options: Options, log: Log): Promise<Outputs> {
 /** The same where the images are there, with whichever engine is to be used. */
 export async function bringObjectsUp(options: Options, log: Log): Promise<Outputs> {
   const choice = announceEngine(options, log);
+  await verifySignatures(options, log);
   if (choice.engine === "cli") {
+    await enforceRender(options, log);
     return (await openCli(choice, options, log)).up();
   }
   const { up: direct } = await import("../direct/up.ts");
   const { controlPlane } = loadStack(options.stack, { ...options, secrets: "required" });
   if (controlPlane.mode === "kubeadm") await refuseUnreachableHosts({ workspace, controlPlane });
   return (await direct(await openSession(options, log))).outputs;
+}
+
+/** Images that were built elsewhere run only when they are signed, where the stack has a key. */
+async function verifySignatures({ stack, configFile, context }: Options, log: Log): Promise<void> {
+  const found = loadStack(stack, { configFile, context });
+  if (found.security.signatures === undefined) return;
+  const { refuseUnsigned } = await import("../supply-chain/stack-images.ts");
+  await refuseUnsigned(loadStack(stack, { configFile, context, secrets: "required" }), stack, log);
 }
 
 /**

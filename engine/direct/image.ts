@@ -13,11 +13,23 @@ export interface DockerProgram {
   readonly host: string | undefined;
 }
 
+/** An image that was built and pushed just now. */
+export interface PushedImage {
+  /** Its name without tag and digest. */
+  readonly name: string;
+  readonly digest: string;
+  /** Folder that was sent to the builder. */
+  readonly context: string;
+  readonly credentials: Credentials | undefined;
+}
+
 export interface ImageSettings {
   readonly workspace: Workspace;
   /** Neither builds nor pushes; an image that is not in the registry yet is unknown. */
   readonly preview: boolean;
   readonly log: (line: string) => void;
+  /** Told of each image that was pushed, before anything runs it. @default nobody is told */
+  readonly pushed?: ((image: PushedImage) => Promise<void>) | undefined;
   /** Asked only when something must be built. */
   readonly docker: () => Promise<DockerProgram>;
 }
@@ -112,6 +124,13 @@ export class ImageMaker {
         throw new Error(
           `${job.imageName} was pushed, but registry ${job.reference.registry} does not have it; look at its log`,
         );
+      const { context } = job.inputs;
+      await this.#settings.pushed?.({
+        name: withoutTag(job.imageName),
+        digest,
+        context,
+        credentials: job.credentials,
+      });
       return byDigest(job, digest);
     } finally {
       rmSync(folder, { recursive: true, force: true });

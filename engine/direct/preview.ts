@@ -7,6 +7,7 @@ import { type Evaluation, evaluate, openCluster, type Session } from "./session.
 /** Says what `up` would change; changes nothing. With `json`, answers the same for programs to read. */
 export async function preview(session: Session, json: boolean): Promise<object | undefined> {
   const evaluation = await evaluate(session, "preview");
+  session.judge?.(evaluation.objects);
   const plan = await planOf(session, evaluation);
   if (json) return { ...previewJson(session.config.stack, evaluation, plan), import: importOf(evaluation, plan) };
   for (const line of [...previewLines(evaluation.images, evaluation.steps), ...objectLines(plan)]) session.log(line);

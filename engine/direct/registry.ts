@@ -18,7 +18,8 @@ export type ManifestAnswer =
   /** The registry wants credentials that we do not have. */
   | { readonly state: "refused"; readonly status: number };
 
-const manifestTypes = [
+/** Every kind of manifest that we know. */
+export const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -82,12 +83,16 @@ export async function findManifest(
   return { state: "found", digest };
 }
 
-function basicHeader({ username, password }: Credentials): string {
+export function basicHeader({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
 /** @see https://distribution.github.io/distribution/spec/auth/token/ */
-async function fetchToken(registry: string, challenge: string, basic: string | undefined): Promise<string | undefined> {
+export async function fetchToken(
+  registry: string,
+  challenge: string,
+  basic: string | undefined,
+): Promise<string | undefined> {
   const fields = new Map(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key.toLowerCase(), value]),
   );

@@ -9,7 +9,7 @@ import { evaluateWith, type Session } from "./session.ts";
 import { planWaves } from "./waves.ts";
 
 /** Lists the files of a render, so that the next one knows which are ours. No .json: kubectl would apply it with the rest. */
-const marker = ".quorum-render";
+export const renderMarker = ".quorum-render";
 const zeroDigest = `sha256:${"0".repeat(64)}`;
 
 /**
@@ -21,9 +21,7 @@ const zeroDigest = `sha256:${"0".repeat(64)}`;
 export async function render(session: Pick<Session, "config" | "program" | "log">, out: string): Promise<void> {
   const folder = resolve(out);
   refuseForeignFiles(folder);
-  const { resources } = await evaluateWith(session, placeholders, true);
-  const waves = planWaves(collectObjects(resources, session.config.stack));
-  const objects = waves.flatMap((wave) => wave.objects);
+  const objects = await renderObjects(session);
   const width = Math.max(3, String(objects.length).length);
   const files = new Map(
     objects.map((desired, index) => [fileName(desired, String(index + 1).padStart(width, "0")), desired]),
@@ -31,11 +29,17 @@ export async function render(session: Pick<Session, "config" | "program" | "log"
   mkdirSync(folder, { recursive: true });
   for (const stale of ownFiles(folder)) if (!files.has(stale)) rmSync(join(folder, stale), { force: true });
   writeFileSync(
-    join(folder, marker),
-    `${JSON.stringify({ stack: session.config.stack, files: [...files.keys()] }, null, 2)}\n`,
+    join(folder, renderMarker),
+    `${JSON.stringify({ stack: session.config.stack, files: [...files.keys()], ...keptOf(objects) }, null, 2)}\n`,
   );
   for (const [name, desired] of files) writeFileSync(join(folder, name), toManifest(withPlaceholders(desired)));
   session.log(`${count(objects.length, "object")} rendered to ${out}`);
+}
+
+/** The objects of a render in apply order, with `unknown` where only `up` can know a value. */
+export async function renderObjects(session: Pick<Session, "config" | "program" | "log">): Promise<DesiredObject[]> {
+  const { resources } = await evaluateWith(session, placeholders, true);
+  return planWaves(collectObjects(resources, session.config.stack)).flatMap((wave) => wave.objects);
 }
 
 const placeholders: ResourceMakers = {
@@ -60,6 +64,15 @@ function withPlaceholders({ object }: DesiredObject): Record<string, unknown> {
   return fill(object, describe(identityOf(object)).replaceAll(" ", "/")) as Record<string, unknown>;
 }
 
+/** What a removal from the program leaves in the cluster, which no manifest says. */
+function keptOf(objects: readonly DesiredObject[]): { protected: string[]; retained: string[] } {
+  const keys = (kept: readonly DesiredObject[]) => kept.map(({ key }) => key);
+  return {
+    protected: keys(objects.filter(({ protect }) => protect)),
+    retained: keys(objects.filter(({ retain }) => retain)),
+  };
+}
+
 function fileName({ object }: DesiredObject, number: string): string {
   const { namespace, name } = object.metadata;
   const parts = [number, object.kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name];
@@ -67,14 +80,14 @@ function fileName({ object }: DesiredObject, number: string): string {
 }
 
 function ownFiles(folder: string): string[] {
-  const file = join(folder, marker);
+  const file = join(folder, renderMarker);
   if (!existsSync(file)) return [];
   return (JSON.parse(readFileSync(file, "utf8")) as { files: string[] }).files;
 }
 
 function refuseForeignFiles(folder: string): void {
   if (!existsSync(folder)) return;
-  const own = new Set([...ownFiles(folder), marker]);
+  const own = new Set([...ownFiles(folder), renderMarker]);
   const foreign = readdirSync(folder).filter((name) => !own.has(name));
   if (foreign.length === 0) return;
   throw new Error(

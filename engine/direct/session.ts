@@ -3,7 +3,7 @@ import type { Workspace } from "../files.ts";
 import type { StackConfig } from "../stack.ts";
 import { findCluster } from "./cluster-access.ts";
 import { HostStepMaker, type HostStepResult } from "./host-step.ts";
-import { type DockerProgram, ImageMaker, type ImageResult } from "./image.ts";
+import { type DockerProgram, ImageMaker, type ImageResult, type PushedImage } from "./image.ts";
 import { type ClusterAccess, Kubectl } from "./kubectl.ts";
 import { DirectMonitor, type ResourceMakers } from "./monitor.ts";
 import { collectObjects, type DesiredObject } from "./objects.ts";
@@ -25,6 +25,10 @@ export interface Session {
   readonly program: string;
   readonly tools: Tools;
   readonly timeoutSeconds: number;
+  /** Told of each image that was built and pushed. @default nobody is told */
+  readonly pushed?: (image: PushedImage) => Promise<void>;
+  /** Asked about the objects before any is compared or changed; throws where they may not be. @default nobody is asked */
+  readonly judge?: (objects: readonly DesiredObject[]) => void;
   readonly log: (line: string) => void;
 }
 
@@ -48,7 +52,13 @@ export async function evaluate(session: Session, purpose: "up" | "preview" | "do
   const { workspace, log, config } = session;
   const preview = purpose !== "up";
   const ssh = new Ssh(workspace);
-  const images = new ImageMaker({ workspace, preview, log, docker: () => session.tools.docker() });
+  const images = new ImageMaker({
+    workspace,
+    preview,
+    log,
+    docker: () => session.tools.docker(),
+    pushed: session.pushed,
+  });
   const steps = new HostStepMaker({ workspace, ssh, preview, needHosts: purpose !== "preview", log });
   const makers: ResourceMakers = {
     image: (resource) => images.make(resource),

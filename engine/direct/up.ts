@@ -24,6 +24,7 @@ export async function up(session: Session): Promise<UpResult> {
   const unlock = takeLock(workspace, config.stack);
   try {
     const evaluation = await evaluate(session, "up");
+    session.judge?.(evaluation.objects);
     const outputs = showOutput(evaluation.outputs) as Record<string, unknown>;
     if (evaluation.cluster === undefined) {
       session.log("the stack has no Kubernetes objects");

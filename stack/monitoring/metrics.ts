@@ -75,8 +75,16 @@ function rulesOf(config: StackContext["config"], jobs: readonly ScrapeJob[]): Re
       replicas: prometheus.replicas,
       alertmanagers: alertmanager.enabled ? alertmanager.replicas : 0,
       expectedJobs: expectedJobs(jobs, config),
+      balancerAddress: balancerAddress(config),
     }),
   };
+}
+
+/** Of a balancer on the hosts; nobody tells where it is without node-exporter. */
+function balancerAddress({ controlPlane, monitoring }: StackContext["config"]): string | undefined {
+  if (controlPlane.mode === "existing" || !monitoring.nodeExporter.enabled) return undefined;
+  const { balancer } = controlPlane;
+  return balancer === undefined || balancer.kind === "given" ? undefined : balancer.address;
 }
 
 /** The stack's namespaces that are there, by purpose. */

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse, stringify } from "yaml";
 import { controlPlaneImages } from "../../components/plan/images/images.ts";
 import { runProcess } from "../../engine/process.ts";
 import { forgetHostKey } from "../../engine/run-operation.ts";
@@ -15,36 +14,11 @@ import {
   stopHost,
 } from "../../local/hosts.ts";
 import { binaryPath } from "../../local/toolchain.ts";
+import { hostsOf, type OwnHostsOptions, refuseTakenAddresses, serviceSubnetOf, stackText } from "./own-hosts-file.ts";
 import { type Ended, quorum, root, stateDir, succeed } from "./quorum.ts";
 import { ConstantWriter, type WriterOptions } from "./writer.ts";
 
-type Map = Readonly<Record<string, unknown>>;
-
-export interface OwnHostsOptions {
-  /** Name of the stack and of its cluster; letters, digits and dashes. Several may live at once, each with a name of its own. */
-  readonly name: string;
-  /** Host names to addresses on the bridge, in its /24; names must differ from those of every other local host. */
-  readonly hosts: Readonly<Record<string, string>>;
-  /** Fields of single hosts besides the address, such as `{a: {role: "worker"}}`. */
-  readonly each?: Readonly<Record<string, Map>> | undefined;
-  /** Fields of quorum:controlPlane, over those of stack dev, such as `{endpoint: "10.210.0.30:8443"}`. */
-  readonly controlPlane?: Map | undefined;
-  /** Further sections, such as `{services: {…}, monitoring: {…}}`, over a stack with neither apps nor monitoring. */
-  readonly sections?: Map | undefined;
-  /** Further images that the registry must have before `up`, by their names in data/images.yaml. `up` provides what the sections need. */
-  readonly images?: readonly string[] | undefined;
-}
-
-/** Two hosts with one address answer by turns: what a story sees then makes no sense. */
-function refuseTakenAddresses(hosts: readonly LocalHost[]): void {
-  for (const made of madeHosts()) {
-    const sshd = join(stateDir, "hosts", made, "etc-upper", "quorum", "sshd_config");
-    const address = existsSync(sshd) && /^ListenAddress (.*)$/m.exec(readFileSync(sshd, "utf8"))?.[1];
-    const host = hosts.find((each) => each.address === address);
-    if (host !== undefined)
-      throw new Error(`host ${made} has the address ${host.address} of ${host.name} already; remove it first`);
-  }
-}
+export type { OwnHostsOptions } from "./own-hosts-file.ts";
 
 /** A cluster of its own on bare local hosts, beside stack dev. The hosts are bare once it is made; `up` makes them a cluster. */
 export class OwnHosts {
@@ -69,7 +43,7 @@ export class OwnHosts {
       await ensureLocal(
         {
           hosts: own.hosts,
-          serviceSubnet: own.#serviceSubnet,
+          serviceSubnet: serviceSubnetOf(options),
           images: [...controlPlaneImages, ...(options.images ?? [])],
           ports: [],
         },
@@ -83,25 +57,7 @@ export class OwnHosts {
   }
 
   get hosts(): LocalHost[] {
-    return Object.entries(this.#options.hosts).map(([name, address]) => ({ name, address }));
-  }
-
-  get #controlPlane(): Map {
-    const { config } = parse(readFileSync(join(root, "Pulumi.dev.yaml"), "utf8")) as { config: Record<string, Map> };
-    const hosts = this.hosts.map(({ name, address }) => {
-      const { kubelet, ...fields } = (this.#options.each?.[name] ?? {}) as { kubelet?: Map };
-      return [name, { address, ...fields, kubelet: { cgroupRoot: `/quorum/${name}`, ...kubelet } }];
-    });
-    return {
-      ...config["quorum:controlPlane"],
-      clusterName: this.name,
-      hosts: Object.fromEntries(hosts),
-      ...this.#options.controlPlane,
-    };
-  }
-
-  get #serviceSubnet(): string {
-    return (this.#controlPlane["network"] as { serviceSubnet: string }).serviceSubnet;
+    return hostsOf(this.#options);
   }
 
   /** Changes what the next command is told of the stack; fields that are not named stay. */
@@ -109,27 +65,19 @@ export class OwnHosts {
     this.#options = { ...this.#options, ...options };
   }
 
-  /** Makes bare hosts that `change` added. */
+  /** Makes bare hosts that `change` added; whichever machine had one of their addresses before is nobody that we know. */
   async addHosts(): Promise<void> {
-    for (const { name } of this.hosts) await this.start(name);
+    const made = madeHosts();
+    for (const { name, address } of this.hosts) {
+      if (!made.includes(name)) forgetHostKey({ root, stateDir }, address);
+      await this.start(name);
+    }
   }
 
   /** The stack's file, as the next command reads it. */
   stackFile(): string {
-    const { config } = parse(readFileSync(join(root, "Pulumi.dev.yaml"), "utf8")) as { config: Record<string, Map> };
-    const { registry, mirror } = config["quorum:images"] ?? {};
-    const off = { enabled: false };
-    const sections: Map = {
-      images: { registry, mirror },
-      services: {},
-      storage: { provisioner: "existing", className: "none", retain: false },
-      monitoring: { prometheus: off, metricsServer: off },
-      ...this.#options.sections,
-      controlPlane: this.#controlPlane,
-    };
     const file = join(stateDir, `test-own-${this.name}.yaml`);
-    const named = Object.entries(sections).map(([section, value]) => [`quorum:${section}`, value]);
-    writeFileSync(file, stringify({ config: Object.fromEntries(named) }));
+    writeFileSync(file, stackText(this.#options));
     return file;
   }
 
@@ -169,7 +117,7 @@ export class OwnHosts {
 
   /** Turns a host on that was killed. */
   async start(name: string): Promise<void> {
-    const network = { gateway: gatewayOf(this.hosts), serviceSubnet: this.#serviceSubnet };
+    const network = { gateway: gatewayOf(this.hosts), serviceSubnet: serviceSubnetOf(this.#options) };
     await startHost(this.#host(name), this.hosts, network);
   }
 

@@ -140,6 +140,32 @@ describe("Istio", () => {
     });
   });
 
+  test("has an egress gateway where one is wanted: out of sight of the outside, without rights to Secrets, and known before the apps", async () => {
+    expect((await make()).names().filter((name) => name.includes("egress"))).toEqual([]);
+    const recording = await make({ egress: { replicas: 2, cpuMillis: 10, memoryMiB: 128 } });
+    expect(recording.get("mesh-egress-service-istio-egress").inputs).toMatchObject({
+      metadata: { namespace: "istio-system" },
+      spec: {
+        type: "ClusterIP",
+        ports: [
+          { name: "http2-requests", port: 15_444, targetPort: 15_444 },
+          { name: "tls-streams", port: 15_443, targetPort: 15_443 },
+        ],
+      },
+    });
+    expect(templateOf(recording, "mesh-egress-deployment-istio-egress").metadata.labels).toMatchObject({
+      app: "istio-egress",
+      istio: "istio-egress",
+      "sidecar.istio.io/inject": "true",
+    });
+    const ofEgress = ({ resources }: Recording) =>
+      resources.filter(({ name }) => name.startsWith("mesh-egress-")).map(({ type }) => type.split(":").at(-1));
+    expect(ofEgress(recording)).toEqual(expect.arrayContaining(["Deployment", "Service", "PodDisruptionBudget"]));
+    expect(ofEgress(recording)).not.toContain("Role");
+    const one = await make({ egress: { replicas: 1, cpuMillis: 10, memoryMiB: 128 } });
+    expect(ofEgress(one)).not.toContain("PodDisruptionBudget");
+  });
+
   test("has a gateway with the ports that the outside reaches, where one is wanted", async () => {
     expect((await make()).names().filter((name) => name.includes("gateway-deployment"))).toEqual([]);
     const expose = { httpPort: 8088, httpsPort: 443, loadBalancerClass: "metallb.io/metallb" };

@@ -34,6 +34,7 @@ const scraped = scrapeRules({
     "alertmanager apiserver coredns etcd istiod kube-controller-manager kube-proxy kube-scheduler loki traefik".split(
       " ",
     ),
+  balancerAddress: "192.0.2.200",
 });
 
 /** The care of etcd that the tests are about. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   behindBalancer,
   failoverMillis,
@@ -25,6 +25,9 @@ describe("three hosts under constant writes through their moving address", () =>
     await own.up();
   });
   afterAll(async () => own.remove());
+  let broken = false;
+  beforeEach(({ skip }) => skip(broken, "the story before left no three healthy members"));
+  afterEach(({ task }) => void (broken ||= task.result?.state === "fail"));
 
   const healthy = (count: number) =>
     eventually(`${count} healthy members`, 180, async () => {
@@ -54,7 +57,8 @@ describe("three hosts under constant writes through their moving address", () =>
     const writer = await own.write();
     own.change({ hosts: options.hosts });
     await own.addHosts();
-    await own.up();
+    const { seconds } = await own.up();
+    say(`up from one host to three: ${Math.round(seconds)} s`);
     await healthy(3);
     expect(await haproxy()).toBe(before);
     const gap = writer.longestGap();
@@ -62,7 +66,7 @@ describe("three hosts under constant writes through their moving address", () =>
     expect(gap.millis).toBeLessThan(failoverMillis);
     expect(await faultsOf(writer)).toEqual([]);
     const again = await own.up();
-    expect(again.stdout).toMatch(/0 created, 0 changed, 0 deleted/);
+    expect(again.stdout).toMatch(/^nothing to change: \d+ objects, \d+ host steps$/m);
   });
 
   test.each(["leader", "follower"] as const)(
@@ -97,10 +101,14 @@ describe("three hosts under constant writes through their moving address", () =>
     await writer.progress(50, 60);
     await loseHost(own, writer, victim);
     await own.remake(victim);
-    const { stdout } = await own.operate("replace", victim);
+    const { stdout, seconds } = await own.operate("replace", victim);
+    say(`replace: ${Math.round(seconds)} s`);
     expect(stdout).toMatch(/2 of 2 etcd members answer/);
     await healthy(3);
     expect((await own.members(victim)).followers).toHaveLength(2);
+    // Whatever the first host remembers of the old machine's node, the new one's kubelet has a certificate of the cluster.
+    const log = ["logs", "--namespace", "kube-system", `haproxy-${victim}`, "--tail", "1"];
+    expect((await own.tryKubectl(log)).stderr).toBe("");
     await writer.progress(100, 60);
     const gap = writer.longestGap();
     say(`a host replaced: ${Math.round(gap.millis)} ms without a write at the most`);
@@ -112,7 +120,8 @@ describe("three hosts under constant writes through their moving address", () =>
     const before = await Promise.all(names().map(certificate));
     const writer = await own.write();
     await writer.progress(50, 60);
-    await own.operate("renew");
+    const { seconds } = await own.operate("renew");
+    say(`renew: ${Math.round(seconds)} s`);
     await writer.progress(100, 60);
     const gap = writer.longestGap();
     say(`certificates renewed: ${Math.round(gap.millis)} ms without a write at the most`);

@@ -3,6 +3,7 @@ import { planControlPlane } from "../../components/plan/control-plane/control-pl
 import { effectOf } from "../../components/plan/control-plane/losses.ts";
 import { loadStack } from "../../engine/load-stack.ts";
 import { type OwnHosts, withOwnHosts } from "../cluster/own-hosts.ts";
+import { eventually } from "../cluster/quorum.ts";
 
 /** Layouts that kubeadm alone does not make, on real hosts: each does what its plan says when something of it is lost. */
 
@@ -53,6 +54,42 @@ const apiServerBack = (own: OwnHosts, host: string) =>
     `for i in $(seq 300); do [ "$(curl -ks https://$(hostname):6443/readyz)" = ok ] && exit 0; sleep 1; done; exit 1`,
   );
 
+const off = { enabled: false };
+/** A Prometheus of the stack, and nothing else that watches. */
+const watched = {
+  storage: { provisioner: "local-path", retain: false },
+  monitoring: {
+    prometheus: { retentionDays: 1, storageGiB: 1, scrapeIntervalSeconds: 5, cpuMillis: 20 },
+    ...{ alertmanager: off, grafana: off, loki: off, zipkin: off, collector: { agent: off } },
+    ...{ kubeStateMetrics: off, nodeExporter: off, metricsServer: off },
+  },
+};
+
+/** Waits until the stack's Prometheus has scraped every etcd member and every part of the control plane, each by its own port. */
+async function scraped(own: OwnHosts): Promise<void> {
+  const { etcd, apiServers } = planOf(own);
+  const wanted = [
+    ...etcd.map(({ cluster, address, ports }) => [cluster === "main" ? "etcd" : "etcd-events", address, ports.metrics]),
+    ...apiServers.flatMap(({ address, ports }) => [
+      ["apiserver", address, ports.api],
+      ["kube-controller-manager", address, ports.controllerManager],
+      ["kube-scheduler", address, ports.scheduler],
+    ]),
+  ].map(([job, address, port]) => `${job} ${address}:${port}`);
+  let seen = "";
+  await eventually(`up of ${wanted.join(", ")}`, 120, async () => {
+    const query = ["promtool", "query", "instant", "http://127.0.0.1:9090", "up == 1"];
+    seen = await own.kubectl(["exec", "--namespace", "monitoring", "statefulset/prometheus", "--", ...query]);
+    const up = seen
+      .split("\n")
+      .map((line) => `${/job="([^"]+)"/.exec(line)?.[1]} ${/instance="([^"]+)"/.exec(line)?.[1]}`);
+    const missing = wanted.filter((target) => !up.includes(target));
+    if (missing.length > 0) throw new Error(`not up: ${missing.join(", ")}\n${seen}`);
+    return true;
+  });
+  console.log(`scraped, up == 1: ${wanted.join(", ")}`);
+}
+
 /** What an API server holds in memory. */
 async function readsFromMemory(own: OwnHosts, seconds: number): Promise<boolean> {
   for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
@@ -62,6 +99,65 @@ async function readsFromMemory(own: OwnHosts, seconds: number): Promise<boolean>
   }
   return false;
 }
+
+describe("etcd on hosts of its own", () => {
+  it(
+    "is begun, changed, replaced and lost as the plan says, under a control plane of one host",
+    async () => {
+      const etcd = { role: "etcd" };
+      const options = {
+        name: "d-ext",
+        hosts: { "d-41": "10.210.0.41", "d-43": "10.210.0.43", "d-44": "10.210.0.44", "d-45": "10.210.0.45" },
+        each: { "d-43": etcd, "d-44": etcd, "d-45": etcd },
+        controlPlane: { endpoint: "10.210.0.41:6443" },
+      };
+      await withOwnHosts(options, async (own) => {
+        await own.up();
+        expect(voters(await etcdctl(own, "d-43", 2379, "member list"))).toBe(3);
+        // None of them is a node, and none knows the cluster's own authority.
+        expect((await own.kubectl(["get", "nodes", "-o", "name"])).trim()).toBe("node/d-41");
+        expect((await own.ssh("d-43", "ls /etc/kubernetes/pki")).trim()).toBe("etcd");
+        const writer = await own.write();
+        await writer.progress(50, 60);
+        // A changed flag goes round, one member at a time.
+        own.change({ controlPlane: { endpoint: "10.210.0.41:6443", etcd: { quotaMiB: 1024 } } });
+        const changed = writer.now();
+        await own.up();
+        console.log(`quota changed; longest gap ${Math.round(writer.longestGap(changed).millis)} ms`);
+        for (const host of ["d-43", "d-44", "d-45"])
+          expect(
+            await own.ssh(host, "grep -c quota-backend-bytes=1073741824 /etc/kubernetes/manifests/etcd.yaml"),
+          ).toBe("1\n");
+        own.change({ sections: watched });
+        await own.up();
+        await scraped(own);
+        expect(planned(own, "d-44")).toMatchObject({ reads: "all", writes: true, data: "safe" });
+        const killed = writer.now();
+        await own.kill("d-44");
+        await writer.progress(50, 60);
+        console.log(`a host of etcd lost; longest gap ${Math.round(writer.longestGap(killed).millis)} ms`);
+        await own.remake("d-44");
+        await own.operate("replace", "d-44");
+        await writer.progress(50, 60);
+        expect(voters(await etcdctl(own, "d-43", 2379, "member list"))).toBe(3);
+        await own.operate("renew");
+        await writer.progress(50, 60);
+        await writer.stop();
+        expect(writer.backwards).toEqual([]);
+        expect(await writer.lost()).toEqual([]);
+        expect(planned(own, "d-43", "d-45")).toMatchObject({ reads: "cached", writes: false, data: "partial" });
+        await own.kill("d-43");
+        await own.kill("d-45");
+        expect(await readsFromMemory(own, 120)).toBe(true);
+        expect(await writes(own, 15)).toBe(false);
+        await own.start("d-43");
+        expect(await writes(own, 120)).toBe(true);
+        expect(await writer.lost()).toEqual([]);
+      });
+    },
+    20 * minutes,
+  );
+});
 
 describe("one host with a redundant control plane", () => {
   it(
@@ -99,6 +195,9 @@ describe("one host with a redundant control plane", () => {
         expect(await writer.lost()).toEqual([]);
         const again = await own.up();
         expect(again.seconds).toBeLessThan(60);
+        own.change({ sections: watched });
+        await own.up();
+        await scraped(own);
       });
     },
     15 * minutes,
@@ -145,75 +244,21 @@ describe("two hosts with a redundant control plane", () => {
   );
 });
 
-describe("etcd on hosts of its own", () => {
-  it(
-    "is begun, changed, replaced and lost as the plan says, under a control plane of one host",
-    async () => {
-      const etcd = { role: "etcd" };
-      const options = {
-        name: "d-ext",
-        hosts: { "d-41": "10.210.0.41", "d-43": "10.210.0.43", "d-44": "10.210.0.44", "d-45": "10.210.0.45" },
-        each: { "d-43": etcd, "d-44": etcd, "d-45": etcd },
-        controlPlane: { endpoint: "10.210.0.41:6443" },
-      };
-      await withOwnHosts(options, async (own) => {
-        await own.up();
-        expect(voters(await etcdctl(own, "d-43", 2379, "member list"))).toBe(3);
-        // None of them is a node, and none knows the cluster's own authority.
-        expect((await own.kubectl(["get", "nodes", "-o", "name"])).trim()).toBe("node/d-41");
-        expect((await own.ssh("d-43", "ls /etc/kubernetes/pki")).trim()).toBe("etcd");
-        const writer = await own.write();
-        await writer.progress(50, 60);
-        // A changed flag goes round, one member at a time.
-        own.change({ controlPlane: { endpoint: "10.210.0.41:6443", etcd: { quotaMiB: 1024 } } });
-        const changed = writer.now();
-        await own.up();
-        console.log(`quota changed; longest gap ${Math.round(writer.longestGap(changed).millis)} ms`);
-        for (const host of ["d-43", "d-44", "d-45"])
-          expect(
-            await own.ssh(host, "grep -c quota-backend-bytes=1073741824 /etc/kubernetes/manifests/etcd.yaml"),
-          ).toBe("1\n");
-        expect(planned(own, "d-44")).toMatchObject({ reads: "all", writes: true, data: "safe" });
-        const killed = writer.now();
-        await own.kill("d-44");
-        await writer.progress(50, 60);
-        console.log(`a host of etcd lost; longest gap ${Math.round(writer.longestGap(killed).millis)} ms`);
-        await own.remake("d-44");
-        await own.operate("replace", "d-44");
-        await writer.progress(50, 60);
-        expect(voters(await etcdctl(own, "d-43", 2379, "member list"))).toBe(3);
-        await own.operate("renew");
-        await writer.progress(50, 60);
-        await writer.stop();
-        expect(writer.backwards).toEqual([]);
-        expect(await writer.lost()).toEqual([]);
-        expect(planned(own, "d-43", "d-45")).toMatchObject({ reads: "cached", writes: false, data: "partial" });
-        await own.kill("d-43");
-        await own.kill("d-45");
-        expect(await readsFromMemory(own, 120)).toBe(true);
-        expect(await writes(own, 15)).toBe(false);
-        await own.start("d-43");
-        expect(await writes(own, 120)).toBe(true);
-        expect(await writer.lost()).toEqual([]);
-      });
-    },
-    20 * minutes,
-  );
-});
-
 describe("events in an etcd of their own", () => {
   it(
     "are there and nowhere else, and without it all but events goes on",
     async () => {
       const options = {
         name: "d-events",
-        hosts: { "d-41": "10.210.0.41" },
+        hosts: { "d-48": "10.210.0.48" },
         controlPlane: { etcd: { events: "own", eventsQuotaMiB: 512 } },
+        sections: watched,
       };
       await withOwnHosts(options, async (own) => {
         await own.up();
+        await scraped(own);
         const keys = (port: number, prefix: string) =>
-          etcdctl(own, "d-41", port, `get ${prefix} --prefix --keys-only --limit 2000`);
+          etcdctl(own, "d-48", port, `get ${prefix} --prefix --keys-only --limit 2000`);
         await own.kubectl(["create", "secret", "generic", "kept", "--from-literal=a=b"]);
         const kinds = new Set((await keys(2479, '""')).split("\n").flatMap((key) => key.split("/")[2] ?? []));
         expect([...kinds]).toEqual(["events"]);
@@ -221,12 +266,12 @@ describe("events in an etcd of their own", () => {
         expect(await keys(2379, "/registry/secrets/default/")).toContain("/registry/secrets/default/kept");
         expect(await keys(2379, "/registry/leases/kube-system/")).toContain("kube-scheduler");
         expect(
-          await own.ssh("d-41", "curl -s http://10.210.0.41:2481/metrics | grep ^etcd_server_quota_backend_bytes"),
+          await own.ssh("d-48", "curl -s http://10.210.0.48:2481/metrics | grep ^etcd_server_quota_backend_bytes"),
         ).toContain("5.36870912e+08");
 
         // Its pod stays away, as when its disk is gone.
         await own.ssh(
-          "d-41",
+          "d-48",
           "mv /etc/kubernetes/manifests/events-etcd.yaml /root/; for i in $(seq 90); do ss -ltnH 'sport = :2479' | grep -q . || break; sleep 1; done",
         );
         const event = JSON.stringify({
@@ -250,9 +295,9 @@ describe("events in an etcd of their own", () => {
         expect(told.code).not.toBe(0);
         const lost = planned(own);
         expect(lost.writes).toBe(true);
-        await own.ssh("d-41", "mv /root/events-etcd.yaml /etc/kubernetes/manifests/");
+        await own.ssh("d-48", "mv /root/events-etcd.yaml /etc/kubernetes/manifests/");
         await own.ssh(
-          "d-41",
+          "d-48",
           "for i in $(seq 90); do ss -ltnH 'sport = :2479' | grep -q . && break; sleep 1; done; sleep 5",
         );
         expect((await own.tryKubectl(["create", "-f", "-"], event)).code).toBe(0);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OwnHosts } from "../cluster/own-hosts.ts";
+import { succeed } from "../cluster/quorum.ts";
 
 const host = "meshed-1";
 const off = { enabled: false };
@@ -20,7 +21,10 @@ const sections = {
     front: { ...app, calls: ["web"], ingress: { hostname: "front.example.com" } },
     stranger: app,
   },
-  jobs: { pi: { image: "perl", command: ["perl", "-e", "print 42"] } },
+  jobs: {
+    pi: { image: "perl", command: ["perl", "-e", "print 42"] },
+    tick: { schedule: "*/1 * * * *", call: "web/health" },
+  },
   ingress: { controller: "istio", replicas: 1, expose: { httpPort: 8088, httpsPort: 443 } },
   mesh: {
     mode: "install",
@@ -104,6 +108,16 @@ describe("a stack that installs Istio", () => {
     expect(job).toBe("Succeeded");
   });
 
+  test("ends a run of a CronJob, whose declared call passes", async () => {
+    const ofTick = ["get", "jobs", "-n", "apps", "-l", "app=tick", "-o"];
+    const succeeded = "jsonpath={.items[?(@.status.succeeded==1)].metadata.name}";
+    await expect
+      .poll(() => own.kubectl([...ofTick, succeeded]), { timeout: 150_000, interval: 2000 })
+      .toMatch(/^tick-/);
+    const pods = ["get", "pods", "-n", "apps", "-l", "app=tick", "-o"];
+    expect(await own.kubectl([...pods, "jsonpath={.items[0].spec.initContainers[*].name}"])).toContain("istio-proxy");
+  });
+
   test("has all of it scraped through mutual TLS", async () => {
     const address = await addressOf("monitoring", "app=prometheus-server");
     const meshed = async () => {
@@ -166,7 +180,33 @@ describe("a stack that installs Istio", () => {
     const before = await own.kubectl(["get", webhook, "-o", authority]);
     expect(before.length).toBeGreaterThan(500);
     const { stdout } = await own.up();
-    expect(stdout).toMatch(/0 created, 0 changed, 0 deleted/);
+    expect(stdout).toMatch(/^nothing to change: /m);
     expect(await own.kubectl(["get", webhook, "-o", authority])).toBe(before);
+  });
+
+  test("leaves nothing behind when it is taken down, on the host neither", async () => {
+    const { stdout } = await succeed(["down", ...own.flags()]);
+    expect(stdout).toMatch(/\d+ deleted/);
+    const kinds = (await own.kubectl(["api-resources", "--verbs=list", "--output", "name"])).trim().split("\n");
+    expect(kinds.filter((kind) => kind.endsWith(".istio.io"))).toEqual([]);
+    const asked = kinds.filter((kind) => !/^(events|componentstatuses)/.test(kind)).join(",");
+    const ours = [
+      "--selector",
+      "quorum.dev/stack=meshed",
+      "--all-namespaces",
+      "--output",
+      "name",
+      "--ignore-not-found",
+    ];
+    expect((await own.kubectl(["get", asked, ...ours])).trim()).toBe("");
+    const everywhere = "clusterroles,clusterrolebindings,validatingwebhookconfigurations,mutatingwebhookconfigurations";
+    expect(await own.kubectl(["get", everywhere, "--output", "name"])).not.toContain("istio");
+    const namespaces = (await own.kubectl(["get", "namespaces", "--output", "name"])).trim().split("\n").sort();
+    expect(namespaces).toEqual(
+      ["default", "kube-node-lease", "kube-public", "kube-system"].map((one) => `namespace/${one}`),
+    );
+    // What istio-cni put on the host would break every pod to come once nobody answers it.
+    expect(await own.ssh(host, "grep -l istio -r /etc/cni/net.d || true")).toBe("");
+    expect(await own.ssh(host, "ls /usr/lib/cni | grep istio || true; iptables-save | grep -i istio || true")).toBe("");
   });
 });

@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { breakLog, saveSnapshot } from "../cluster/broken-etcd.ts";
 import { makeObjects, missingObjects } from "../cluster/many-objects.ts";
 import { OwnHosts } from "../cluster/own-hosts.ts";
 import { eventually } from "../cluster/quorum.ts";
@@ -10,16 +11,6 @@ import { eventually } from "../cluster/quorum.ts";
 const [a, b, c] = ["f-61", "f-62", "f-63"] as const;
 let own: OwnHosts;
 let folder: string;
-
-const etcdContainer = `$(ctr -n k8s.io containers ls -q 'labels."io.kubernetes.container.name"==etcd' | while read -r id; do ctr -n k8s.io tasks ls -q | grep -x "$id" || true; done)`;
-
-/** A snapshot of etcd, brought off its host as a site would keep it. */
-async function saveSnapshot(host: string, name: string): Promise<string> {
-  await own.etcdctl(host, `snapshot save /root/${name} >&2`);
-  const file = join(folder, name);
-  writeFileSync(file, Buffer.from(await own.ssh(host, `base64 /root/${name}; rm /root/${name}`), "base64"));
-  return file;
-}
 
 const memberCount = async (host: string) => (await own.etcdctl(host, "member list")).trim().split("\n").length;
 
@@ -44,13 +35,7 @@ afterAll(async () => {
 describe("a member whose files are broken", () => {
   test("is given the data of the others, under writes, and nothing that was acknowledged is lost", async () => {
     const writer = await own.write();
-    await own.ssh(
-      b,
-      `wal=$(ls /var/lib/etcd/member/wal/*.wal | tail -1)
-dd if=/dev/urandom of=$wal bs=4k seek=1 count=4 conv=notrunc 2>/dev/null
-ctr -n k8s.io tasks kill -s SIGKILL ${etcdContainer}
-sleep 5`,
-    );
+    await own.ssh(b, breakLog);
     const { stdout } = await own.operate("recover", "--member", b);
     expect(stdout).toContain("2 of 3, 0 may fail");
     expect(stdout).toContain("3 of 3 etcd members answer, 2 must agree: 1 may fail");
@@ -71,7 +56,7 @@ describe.each([
   test(`come back from the ${from}: every object is there, and no watcher sees a revision go back`, async () => {
     const namespace = `objects-${count}`;
     await makeObjects(own, namespace, count);
-    const snapshot = await saveSnapshot(a, `${count}.db`);
+    const snapshot = await saveSnapshot(own, a, folder, `${count}.db`);
     const writer = await own.write({ namespace: `writer-${count}` });
     await writer.progress(50, 60);
     await own.kill(b);

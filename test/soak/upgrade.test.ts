@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { killedWhen } from "../cluster/killed.ts";
 import type { OwnHosts } from "../cluster/own-hosts.ts";
-import { currentVersion, hostsOfPrevious, previousVersion } from "../cluster/release-hosts.ts";
+import { currentVersion, hostsOfPrevious, ofRelease, previousVersion } from "../cluster/release-hosts.ts";
 
 const kubelets = async (own: OwnHosts) =>
   (await own.kubectl(["get", "nodes", "--output", "jsonpath={.items[*].status.nodeInfo.kubeletVersion}"])).split(" ");
@@ -11,10 +11,10 @@ const etcdVersion = async (own: OwnHosts, host: string) =>
   /"version":"([^"]+)"/.exec(await own.etcdctl(host, "endpoint status -w json"))?.[1];
 
 describe("one host", () => {
-  const host = "f-64";
+  const host = "up-8";
   let own: OwnHosts;
   beforeAll(async () => {
-    own = await hostsOfPrevious({ name: "f-up-one", hosts: { [host]: "10.210.0.64" } }, console.log);
+    own = await hostsOfPrevious({ name: "up-one", hosts: { [host]: "10.210.0.48" } }, console.log);
     await own.up();
   });
   afterAll(() => own.remove());
@@ -26,18 +26,18 @@ describe("one host", () => {
     expect((await own.tryOperate("upgrade", "latest")).stderr).toMatch(
       /VERSION is "latest", but it must be a full version/,
     );
-    own.change({ controlPlane: { local: false, kubernetesVersion: "1.38.0" } });
+    own.change({ controlPlane: ofRelease("1.38.0") });
     expect((await own.tryOperate("upgrade", "1.38.0")).stderr).toMatch(/no minor can be skipped/);
-    own.change({ controlPlane: { local: false, kubernetesVersion: "1.35.9" } });
+    own.change({ controlPlane: ofRelease("1.35.9") });
     expect((await own.tryOperate("upgrade", "1.35.9")).stderr).toMatch(/no version goes back/);
-    own.change({ controlPlane: { local: false, kubernetesVersion: currentVersion } });
+    own.change({ controlPlane: ofRelease(currentVersion) });
   });
 
   test.each([
     "saves a snapshot",
     "kubeadm takes etcd",
     "its kubelet restarts",
-    "waits until f-64 is Ready",
+    "waits until up-8 is Ready",
     "notes that the cluster runs",
   ])("killed by SIGKILL as it %s, and run again at last: the same state, and nothing is lost", async (step) => {
     await killedWhen(
@@ -59,14 +59,16 @@ describe("one host", () => {
 });
 
 describe("three hosts", () => {
-  const [a, b, c] = ["f-61", "f-62", "f-63"] as const;
+  const [a, b, c] = ["up-1", "up-2", "up-3"] as const;
+  const balancer = { kind: "haproxy", address: "10.210.0.47" };
   let own: OwnHosts;
   beforeAll(async () => {
     own = await hostsOfPrevious(
       {
-        name: "f-up-three",
-        hosts: { [a]: "10.210.0.61", [b]: "10.210.0.62", [c]: "10.210.0.63" },
-        controlPlane: { balancer: { kind: "haproxy", address: "10.210.0.65" } },
+        name: "up-three",
+        hosts: { [a]: "10.210.0.41", [b]: "10.210.0.42", [c]: "10.210.0.43" },
+        controlPlane: { balancer },
+        images: ["haproxy", "keepalived"],
       },
       console.log,
     );
@@ -76,13 +78,7 @@ describe("three hosts", () => {
 
   test("are upgraded by a minor under writes, one member at a time, and no acknowledged write is lost", async () => {
     const writer = await own.write();
-    own.change({
-      controlPlane: {
-        local: false,
-        kubernetesVersion: currentVersion,
-        balancer: { kind: "haproxy", address: "10.210.0.65" },
-      },
-    });
+    own.change({ controlPlane: ofRelease(currentVersion, { balancer }) });
     const before = writer.now();
     const { stdout, seconds } = await own.operate("upgrade", currentVersion);
     expect(stdout).toMatch(/goes from Kubernetes 1\.36\.\d+ to .*, etcd from 3\.6\.\d+ to 3\.7\.\d+/);

@@ -1,15 +1,28 @@
-import { cniAgent, ingressGateway, isMeshed, istiod, kiali, meshPorts, type MeshMode } from "../mesh/mesh-parts.ts";
+import {
+  cniAgent,
+  egressGateway,
+  hasEgressGateway,
+  ingressGateway,
+  isMeshed,
+  istiod,
+  kiali,
+  meshPorts,
+  type MeshMode,
+} from "../mesh/mesh-parts.ts";
 import { callsApiServer } from "./api-server.ts";
 import type { ClusterNetwork } from "./cluster-network.ts";
-import { monitoringPorts, prometheus } from "./monitoring-parts.ts";
+import { type ExternalHosts, gatewayToExternal } from "./external-connections.ts";
+import { gateway as collector, monitoringPorts, prometheus } from "./monitoring-parts.ts";
 import { isMember } from "../mesh/traffic-settings.ts";
-import { type Connection, type Endpoint, type Graph, nobody, service, tcp } from "./parties.ts";
+import { type Connection, type Endpoint, type Graph, nobody, type Party, service, tcp } from "./parties.ts";
 
 /** Port of Kiali's pages and of its API. */
 export const kialiPort = 20_001;
 
 /** What of a mesh decides who talks to whom in it. */
-interface MeshSettings extends MeshMode {
+interface MeshSettings extends MeshMode, ExternalHosts {
+  readonly jwt?:
+    { readonly jwksUri?: string | undefined; readonly subnets?: readonly string[] | undefined } | undefined;
   readonly kiali?: { readonly enabled: boolean; readonly expose?: object | undefined } | undefined;
 }
 
@@ -22,7 +35,11 @@ export interface MeshConnectionNeeds {
     readonly controller: "traefik" | "istio" | "existing";
     readonly expose?: { readonly httpPort: number; readonly httpsPort: number } | undefined;
   };
-  readonly monitoring: { readonly prometheus: { readonly enabled: boolean } };
+  readonly monitoring: {
+    readonly prometheus: { readonly enabled: boolean };
+    readonly collector?: { readonly gateway: { readonly enabled: boolean } } | undefined;
+    readonly tls?: unknown;
+  };
 }
 
 const key = "quorum:mesh";
@@ -46,6 +63,8 @@ export function meshPart(needs: MeshConnectionNeeds, network: ClusterNetwork): G
   const graphs = [
     { parties: [], connections: proxies },
     installedGraph(scraped, network),
+    tokenGraph(mesh),
+    hasEgressGateway(mesh) ? egressGraph(needs) : nobody,
     needs.ingress.controller === "istio" ? gatewayGraph(needs) : nobody,
     mesh.kiali?.enabled === true ? kialiGraph(needs, network) : nobody,
   ];
@@ -88,9 +107,42 @@ function gatewayGraph({ ingress, monitoring }: MeshConnectionNeeds): Graph {
       ...[httpPort, httpsPort].flatMap((port) =>
         port === undefined ? [] : [tcp(outside, ingressGateway, port, "quorum:ingress.expose")],
       ),
-      tcp(ingressGateway, istiod, meshPorts.xds, key),
-      ...(monitoring.prometheus.enabled ? [tcp(prometheus, ingressGateway, meshPorts.proxyStats, key)] : []),
+      ...ofAnyGateway(ingressGateway, monitoring),
     ],
+  };
+}
+
+/** What reaches the gateway is the callers' own matter; nobody else leaves for the hosts that they name. */
+function egressGraph({ mesh, monitoring }: MeshConnectionNeeds): Graph {
+  return {
+    parties: [egressGateway],
+    connections: [...ofAnyGateway(egressGateway, monitoring), ...gatewayToExternal(mesh ?? {})],
+  };
+}
+
+/** Its certificate and configuration, its series, and its spans, which proxies send without TLS. */
+function ofAnyGateway(own: Party, { collector: traces, prometheus: scraped, tls }: MeshConnectionNeeds["monitoring"]) {
+  return [
+    tcp(own, istiod, meshPorts.xds, key),
+    ...(scraped.enabled ? [tcp(prometheus, own, meshPorts.proxyStats, key)] : []),
+    ...(traces?.gateway.enabled === true && tls === undefined
+      ? [tcp(own, collector, monitoringPorts.otlpGrpc, key)]
+      : []),
+  ];
+}
+
+/** An address, in the one form that a URL keeps it in. */
+const ipv4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+
+/** istiod fetches the keys of who gives out tokens, and hands them to the gateway's pods. */
+function tokenGraph({ jwt }: MeshSettings): Graph {
+  if (jwt?.jwksUri === undefined) return nobody;
+  const { hostname, port } = new URL(jwt.jwksUri);
+  const ranges = ipv4.test(hostname) ? [`${hostname}/32`] : (jwt.subnets ?? ["0.0.0.0/0"]);
+  const to = ranges.map((subnet): Endpoint => ({ kind: "subnet", subnet }));
+  return {
+    parties: [],
+    connections: to.map((one) => tcp(istiod, one, port === "" ? 443 : Number(port), `${key}.jwt.jwksUri`)),
   };
 }
 

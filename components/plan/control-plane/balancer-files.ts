@@ -1,4 +1,4 @@
-import { type BalancerHost, balancerHealthPort, type BalancerPlan } from "./balancer.ts";
+import { type BalancerHost, balancerHealthPort, balancerMetricsPort, type BalancerPlan } from "./balancer.ts";
 import { contentHash } from "../hash.ts";
 
 /** Where a host finds its interface's name only by itself. */
@@ -24,7 +24,7 @@ export function haproxyConfigHash(balancer: BalancerPlan, host: BalancerHost): s
   return contentHash({ config: haproxyText(balancer, host, "") });
 }
 
-function haproxyText({ port, servers, readyPath }: BalancerPlan, host: BalancerHost, hash: string): string {
+function haproxyText({ port, servers, readyPath, metrics }: BalancerPlan, host: BalancerHost, hash: string): string {
   const check =
     "check check-ssl check-sni kubernetes verify required verifyhost kubernetes ca-file /etc/haproxy/ca.crt inter 1s fall 3 rise 2 on-marked-down shutdown-sessions";
   const own = servers.filter((server) => server.host === host.name);
@@ -78,6 +78,20 @@ frontend health
   http-request return status 200 content-type text/plain string ok if { path /healthz }
 ${own.map(({ name }) => `  http-request return status 200 content-type text/plain string ready if { path /api-server } { srv_is_up(ready/${name}) }`).join("\n")}
   http-request return status 503 content-type text/plain string unready
+${metrics ? metricsText(host) : ""}`;
+}
+
+/** Figures alone, and of no more than Prometheus' own connections: whoever asks for more waits. */
+function metricsText({ address }: BalancerHost): string {
+  return `
+frontend metrics
+  mode http
+  no log
+  maxconn 20
+  bind ${address}:${balancerMetricsPort}
+  timeout client 10s
+  http-request use-service prometheus-exporter if { path /metrics }
+  http-request return status 404 content-type text/plain string "there is /metrics"
 `;
 }
 

@@ -66,6 +66,8 @@ export interface BalancerPlan {
   /** By what an API server says that it is ready. */
   readonly readyPath: string;
   readonly routerId: number;
+  /** Whether HAProxy tells its figures at the address of each host: `quorum:controlPlane.metrics`. */
+  readonly metrics: boolean;
   /** By name. */
   readonly hosts: readonly BalancerHost[];
   /** By host. */
@@ -76,6 +78,8 @@ export interface BalancerPlan {
 const highestPriority = 101;
 /** Where HAProxy tells, on loopback, how it and this host's API server are. */
 export const balancerHealthPort = 8404;
+/** Where HAProxy tells its figures, at the address of each host, as etcd does. */
+export const balancerMetricsPort = 8405;
 /** Ports that something of every control-plane host has. */
 const takenPorts: Readonly<Record<number, string>> = {
   22: "SSH",
@@ -83,6 +87,7 @@ const takenPorts: Readonly<Record<number, string>> = {
   2380: "etcd's peers",
   2381: "etcd's metrics",
   [balancerHealthPort]: "HAProxy's own health",
+  [balancerMetricsPort]: "HAProxy's figures",
   10248: "the kubelet's health",
   10249: "kube-proxy's metrics",
   10250: "the kubelet",
@@ -135,6 +140,7 @@ export function planBalancer(settings: KubeadmSettings, placements: readonly Pla
       "/readyz",
       placements.some(({ events }) => events > 0),
     ),
+    metrics: balancer.kind === "haproxy" && settings.metrics,
     hosts: serving.map(({ host }, index) => ({
       name: host,
       address: hosts[host]?.address ?? "",

@@ -1,6 +1,7 @@
 import { encryptionConfig, encryptionFolder } from "./api-server-files.ts";
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
-import { apiPort, type KubeadmSettings } from "./hosts.ts";
+import { manifests } from "./etcd-members.ts";
+import type { KubeadmSettings } from "./hosts.ts";
 import { adminKubeconfig, onlyRun } from "./host-steps.ts";
 import { lines, prelude } from "../shell.ts";
 
@@ -17,7 +18,6 @@ const change = `${encryptionFolder}/change`;
 /** What kubectl said last. */
 const said = `${encryptionFolder}/said`;
 
-const manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 /** An API server looks at the file once a minute. */
 const reloadSeconds = 150;
 const rewriteTries = 5;
@@ -76,15 +76,22 @@ configure() {
 }
 
 /** Functions that need the host's API server. */
-function reloadFunctions(host: PlannedHost): string {
+function reloadFunctions(plan: ControlPlanePlan, host: PlannedHost): string {
+  const waits = plan.apiServers
+    .filter((instance) => instance.host === host.name)
+    .map(({ number, ports: { api } }) => {
+      const which = number === 1 ? "the API server" : `API server ${number}`;
+      return `  ! takes_file ${manifests}/kube-apiserver${number === 1 ? "" : number}.yaml || wait_for ${reloadSeconds} reads_file ${api} || fail "${which} of ${host.name} does not take the keys in ${encryptionConfig} after ${reloadSeconds} s; look at its log on ${host.address}"`;
+    });
   return `reads_file() {
   sum=$(sha256sum < ${encryptionConfig} | cut -d" " -f1)
-  kubectl --server https://${host.address}:${apiPort} get --raw /metrics 2>/dev/null | grep "^apiserver_encryption_config_controller_last_config_info{" | grep -q "sha256:$sum"
+  kubectl --server https://${host.address}:$1 get --raw /metrics 2>/dev/null | grep "^apiserver_encryption_config_controller_last_config_info{" | grep -q "sha256:$sum"
 }
-# An API server that is not told of the file yet, or does not run, reads it when it starts.
+takes_file() { grep -q encryption-provider-config= "$1" 2>/dev/null; }
+# An API server that is not told of the file yet, or does not run, reads it when it starts. Of several on the host each is waited
+# for: one that cannot read by a new key yet fails to list what another has written by it.
 reloaded() {
-  grep -q encryption-provider-config= ${manifest} 2>/dev/null || return 0
-  wait_for ${reloadSeconds} reads_file || fail "the API server of ${host.name} does not take the keys in ${encryptionConfig} after ${reloadSeconds} s; look at its log on ${host.address}"
+${waits.join("\n")}
 }
 `;
 }
@@ -113,7 +120,7 @@ export function firstReads({ settings, plan }: Context): string {
   const round = membersOf(plan).length === 1 ? "write" : "read";
   return lines(
     encryptionFunctions(settings),
-    reloadFunctions(plan.first),
+    reloadFunctions(plan, plan.first),
     makeKey,
     remember,
     // Later rounds read this: an engine that remembers them from earlier settings must not skip them.
@@ -132,7 +139,7 @@ cat ${change}`;
  *
  * @param ticket folder that the function `open_ticket` of the shell opens the ticket into
  */
-export function memberReads({ settings }: Context, host: PlannedHost, ticket: string, running: boolean): string {
+export function memberReads({ settings, plan }: Context, host: PlannedHost, ticket: string, running: boolean): string {
   const from = `${ticket}/encryption`;
   const take = `if ! is_settled || [ -z "$(wanted_key)" ] || [ ! -e ${encryptionConfig} ]; then
 ${running ? "  open_ticket\n" : ""}  [ -e ${from}/keys ] || fail "the ticket of ${host.name} brings no keys for quorum:controlPlane.encryption; run up again"
@@ -142,7 +149,9 @@ ${running ? "  open_ticket\n" : ""}  [ -e ${from}/keys ] || fail "the ticket of 
 fi`;
   return lines(
     encryptionFunctions(settings),
-    ...(running ? [reloadFunctions(host), take, remember, configured("read")] : [take, remember, `configure read`]),
+    ...(running
+      ? [reloadFunctions(plan, host), take, remember, configured("read")]
+      : [take, remember, `configure read`]),
   );
 }
 
@@ -171,7 +180,7 @@ export function encryptionSteps({ settings, plan }: Context): EncryptionStep[] {
       onlyRun(host),
       `export KUBECONFIG=${adminKubeconfig}`,
       encryptionFunctions(settings),
-      reloadFunctions(host),
+      reloadFunctions(plan, host),
       ...rounds,
     );
   if (members.length === 1)

@@ -3,8 +3,11 @@ import type { EtcdMember } from "./etcd-members.ts";
 import { etcdFlags, type Flag } from "./hardening.ts";
 import type { KubeadmSettings } from "./hosts.ts";
 
-/** What only the host knows when it writes the manifest; no flag of etcd holds such a word by itself. */
-export const placeholders = { image: "@IMAGE@", initialCluster: "@INITIAL_CLUSTER@", state: "@STATE@" } as const;
+/**
+ * What only the host knows when it writes the manifest; no flag of etcd holds such a word by itself. An image stands there without
+ * quotes, as kubeadm writes it: what reads manifests by their lines would take quotes for a part of its name.
+ */
+export const placeholders = { image: "IMAGE@HOST", initialCluster: "@INITIAL_CLUSTER@", state: "@STATE@" } as const;
 
 /** Members of another cluster are told apart by it, should one ever reach a wrong port. That of main is etcd's own, as kubeadm leaves it. */
 const eventsToken = "quorum-events";

@@ -51,6 +51,8 @@ export interface HostFindings {
   readonly releases: Readonly<Record<string, string>>;
   /** Whether the last recovery ended before the other hosts had joined. */
   readonly joining: boolean;
+  /** How far it has joined the cluster by `up`; undefined where it has not begun to, and on the host that began the cluster. */
+  readonly joined?: "begun" | "whole" | undefined;
 }
 
 /** Prints `key value` lines; it reads, and writes nothing. */
@@ -71,6 +73,7 @@ export function findingsScript(host: string): string {
     `say raised "$(cat ${recoveries}/raised 2>/dev/null)"`,
     `for file in ${manifests}/*.yaml ${recoveries}/"$id"/manifests/*.yaml; do [ ! -e "$file" ] || say pod "$(basename "$file" .yaml)"; done`,
     `[ ! -e ${recoveries}/joining ] || say joining yes`,
+    `if [ -e ${hostFolder}/join.done ]; then say joined whole; elif [ -e ${hostFolder}/join.started ]; then say joined begun; fi`,
     `for file in ${recoveryCopies}/*.db; do [ ! -e "$file" ] || say copy "$(basename "$file" .db)"; done`,
     `say kubeadm "$(kubeadm version -o short 2>/dev/null)"`,
     `say kubelet "$(kubelet --version 2>/dev/null | cut -d" " -f2)"`,
@@ -103,6 +106,7 @@ export function parseFindings(host: string, answer: string): HostFindings {
   const version = (key: string) => one(key)?.replace(/^v/, "");
   const [id, ...source] = (one("recovery") ?? "").split(" ");
   const etcd = one("etcd");
+  const joined = one("joined");
   const data = etcd === "anew" ? "none" : one("data");
   return {
     host,
@@ -127,6 +131,7 @@ export function parseFindings(host: string, answer: string): HostFindings {
     },
     releases: Object.fromEntries(all("release").map((line) => line.replace(/^v/, "").split(" ") as [string, string])),
     joining: one("joining") === "yes",
+    joined: joined === "begun" || joined === "whole" ? joined : undefined,
   };
 }
 

@@ -2,7 +2,8 @@ import type { ControlPlanePlan } from "./control-plane.ts";
 import type { EtcdCluster } from "./etcd-members.ts";
 import { type MemberStep, planMemberChange } from "./member-change.ts";
 import type { OperationOutline } from "./operation.ts";
-import { upgradeOutline, versionProblems } from "./upgrade.ts";
+import { versionProblems } from "./upgrade-checks.ts";
+import { upgradeOutline } from "./upgrade.ts";
 import { didYouMean, list, type Problem } from "../problems.ts";
 
 /** What moves from one plan of a control plane to another. */

@@ -4,7 +4,7 @@ import type { HostFindings } from "./host-findings.ts";
 import type { StepContext } from "./host-steps.ts";
 import { quorumOf } from "./hosts.ts";
 import { membersOf, type RecoverySource, survivorOf } from "./recovery.ts";
-import { versionProblems } from "./upgrade.ts";
+import { versionProblems } from "./upgrade-checks.ts";
 import { list, type Problem } from "../problems.ts";
 
 const hostsKey = "quorum:controlPlane.hosts";

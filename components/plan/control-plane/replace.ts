@@ -1,4 +1,5 @@
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
+import type { HostFindings } from "./host-findings.ts";
 import { adminKubeconfig, onlyRun } from "./host-steps.ts";
 import { type KubeadmSettings, quorumOf } from "./hosts.ts";
 import { generatedRemovals } from "./replace-members.ts";
@@ -94,12 +95,24 @@ export function replaceOperation(settings: KubeadmSettings, plan: ControlPlanePl
               what: `takes the node ${host.name} out of the cluster`,
               script: lines(
                 prelude,
+                // What this host remembers of the node that was there would keep `up` from labels, taints and certificate of the new one.
+                `rm -f /var/lib/quorum/steps/*-${host.name}-node.sha256`,
                 `kubectl --kubeconfig ${adminKubeconfig} delete node ${host.name} --ignore-not-found --timeout=60s >&2`,
               ),
             },
           ]),
     ],
   };
+}
+
+/**
+ * Whether an earlier run has begun to let the new machine in, so that only `up` is to go on: to take it out again would end a
+ * member that kubeadm is adding, or a node whose kubelet does not register twice. A member that has joined whole tells by its
+ * etcd whether it lives.
+ */
+export function isBeingLetIn({ clusterName }: ControlPlanePlan, { role }: PlannedHost, found: HostFindings): boolean {
+  if (found.unreachable !== undefined || found.cluster !== clusterName) return false;
+  return found.joined === "begun" || (found.joined === "whole" && role === "worker");
 }
 
 /** Every machine of a plan, Kubernetes node or not. */

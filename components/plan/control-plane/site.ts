@@ -1,3 +1,4 @@
+import { balancerMetricsPort } from "./balancer.ts";
 import type { ControlPlanePlan } from "./control-plane.ts";
 import type { EtcdMember } from "./etcd-members.ts";
 import type { KubeadmSettings } from "./hosts.ts";
@@ -74,6 +75,17 @@ function balancerPorts(balancer: ControlPlanePlan["balancer"]): OpenPort[] {
       from: "all hosts, people",
       what: "HAProxy before the API",
     },
+    ...(balancer.metrics
+      ? [
+          {
+            port: String(balancerMetricsPort),
+            protocol: "TCP" as const,
+            on,
+            from: "Prometheus",
+            what: "figures of HAProxy",
+          },
+        ]
+      : []),
     ...(balancer.hosts.length > 1
       ? [{ port: "112", protocol: "VRRP" as const, on, from: on, what: "keepalived, at the hosts' own addresses" }]
       : []),

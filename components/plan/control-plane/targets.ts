@@ -1,3 +1,4 @@
+import { balancerMetricsPort, planBalancer } from "./balancer.ts";
 import { apiInstances, etcdMembers, etcdModeOf } from "./etcd-members.ts";
 import type { KubeadmSettings } from "./hosts.ts";
 import { placeComponents } from "./topology.ts";
@@ -34,6 +35,7 @@ const setPods = {
 } as const;
 /** Each etcd cluster has a job of its own, so that its members and its quorum are counted by themselves. */
 export const eventsJob = "etcd-events";
+export const balancerJob = "haproxy";
 
 export function controlPlaneLayout(settings: KubeadmSettings): ControlPlaneLayout {
   const members = etcdMembers(settings);
@@ -57,11 +59,21 @@ export function controlPlaneLayout(settings: KubeadmSettings): ControlPlaneLayou
     })),
   ]) satisfies (readonly [string, ControlPlaneTarget[]])[];
   const balancer = settings.balancer?.kind === "haproxy" ? [settings.balancer.port] : [];
+  const figures = planBalancer(settings, placeComponents(settings));
   return {
     targets: {
       ...(external ? { etcd: of("main") } : {}),
       ...(settings.etcd.events === "own" ? { [eventsJob]: of("events") } : {}),
       ...(several ? Object.fromEntries(sets) : {}),
+      ...(figures?.metrics === true
+        ? {
+            [balancerJob]: figures.hosts.map(({ name, address }) => ({
+              address: `${address}:${balancerMetricsPort}`,
+              node: name,
+              pod: `haproxy-${name}`,
+            })),
+          }
+        : {}),
     },
     apiPorts: several ? [...instances.map(({ ports: { api } }) => api), ...balancer] : [],
   };

@@ -7,7 +7,12 @@ const redundantMembers = 3;
 /** API servers, schedulers and controller managers that outlive the loss of one. */
 const redundantInstances = 2;
 
-type Named = readonly [string, HostSettings];
+/** What of a host decides how many members and API servers it has. */
+type Placeable = Pick<HostSettings, "etcdMembers" | "reliability"> & { readonly role: string };
+type Named = readonly [string, Placeable];
+interface Goal {
+  readonly goal?: KubeadmSettings["goal"] | undefined;
+}
 
 /**
  * Which parts of the control plane run on which host.
@@ -56,13 +61,50 @@ export function beyondKubeadm(placements: readonly Placement[]): string[] {
   ]);
 }
 
+/** How many of each part a control plane has in all. */
+export interface PartCounts {
+  readonly apiServers: number;
+  /** Voting members of the etcd of all objects, and of that of events alone. */
+  readonly members: number;
+  readonly events: number;
+  /** Static pods of it on Kubernetes nodes: a host of etcd alone is none. */
+  readonly staticPods: number;
+}
+
+/** What decides how many of each part there are. */
+export interface CountedSettings extends Goal {
+  readonly hosts: Readonly<Record<string, Placeable>>;
+  readonly etcd?: Pick<KubeadmSettings["etcd"], "events"> | undefined;
+}
+
+/** What `placeComponents` comes to, from as little as decides it. */
+export function countParts(settings: CountedSettings): PartCounts {
+  const hosts = Object.entries(settings.hosts).sort(([a], [b]) => (a < b ? -1 : 1));
+  const of = (wanted: string) => hosts.filter(([, { role }]) => role === wanted);
+  const [controlPlane, dedicated, forEvents] = [of("control-plane"), of("etcd"), of("events")];
+  const members = memberCounts(dedicated.length > 0 ? dedicated : controlPlane, settings);
+  const shared = forEvents.length > 0 ? memberCounts(forEvents, settings) : members;
+  const events = settings.etcd?.events === "own" ? shared : new Map<string, number>();
+  const apiServers = total(instanceCounts(controlPlane, members, settings));
+  const onNodes = (counts: Counts) => total(new Map(controlPlane.map(([name]) => [name, counts.get(name) ?? 0])));
+  return {
+    apiServers,
+    members: total(members),
+    events: total(events),
+    // An API server has a controller manager and a scheduler with it.
+    staticPods: 3 * apiServers + onNodes(members) + onNodes(events),
+  };
+}
+
+const total = (counts: Counts) => [...counts.values()].reduce((sum, count) => sum + count, 0);
+
 /** The host to trust most: by what the user says of it, then by its name. */
 function mostReliable(hosts: readonly Named[]): string | undefined {
   const reliability = ([, host]: Named) => host.reliability ?? 0;
   return [...hosts].sort((a, b) => reliability(b) - reliability(a))[0]?.[0];
 }
 
-function memberCounts(hosts: readonly Named[], { goal }: KubeadmSettings): Map<string, number> {
+function memberCounts(hosts: readonly Named[], { goal }: Goal): Map<string, number> {
   const given = hosts.filter(([, { etcdMembers }]) => etcdMembers !== undefined);
   if (given.length > 0) return new Map(hosts.map(([name, { etcdMembers }]) => [name, etcdMembers ?? 0]));
   if (hosts.length > 2) return new Map(hosts.map(([name]) => [name, 1]));
@@ -74,7 +116,7 @@ function memberCounts(hosts: readonly Named[], { goal }: KubeadmSettings): Map<s
 function instanceCounts(
   hosts: readonly Named[],
   members: ReadonlyMap<string, number>,
-  { goal }: KubeadmSettings,
+  { goal }: Goal,
 ): Map<string, number> {
   const redundant = goal === "control-plane-redundancy";
   if (hosts.length === 1) return new Map(hosts.map(([name]) => [name, redundant ? redundantInstances : 1]));

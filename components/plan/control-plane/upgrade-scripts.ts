@@ -1,9 +1,12 @@
 import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
+import { hasOwnEvents, healthPath } from "./events-probes.ts";
+import { etcdDefinitions, etcdStepLines } from "./external-etcd.ts";
 import { etcdData, manifests, recoveryCopies, releaseFolder } from "./host-findings.ts";
-import { adminKubeconfig, nodeSeconds, onlyRun } from "./host-steps.ts";
-import { apiPort, type KubeadmSettings } from "./hosts.ts";
+import { adminKubeconfig, nodeSeconds, onlyRun, type StepContext } from "./host-steps.ts";
+import { apiPort } from "./hosts.ts";
 import { hostFolder, patchesFolder } from "./kubeadm-config.ts";
 import { etcdFunctions } from "./operation.ts";
+import { secondSetLines } from "./second-set.ts";
 import { lines, prelude } from "../shell.ts";
 
 /** What a host's control plane was taken to last. */
@@ -41,12 +44,39 @@ export function saveScript(first: PlannedHost, to: string): string {
   );
 }
 
-export function upgradeScript(
-  settings: KubeadmSettings,
-  plan: ControlPlanePlan,
-  host: PlannedHost,
-  to: string,
-): string {
+/** Takes kubeadm of the release into use: it names etcd's image, too. */
+function kubeadmLines(host: PlannedHost, to: string): string[] {
+  return [
+    ...useLines(["kubeadm"], to),
+    `have=$(kubeadm version -o short)`,
+    `[ "$have" = v${to} ] || fail "${host.name} has kubeadm $have, but the upgrade needs v${to}; put it into ${releaseFolder(to)} on ${host.address}, or install its package"`,
+  ];
+}
+
+/** Waits until every member of the etcd of all objects answers, on a host that can ask one of its own. */
+function wholeLines(plan: ControlPlanePlan, host: PlannedHost): string[] {
+  if (!plan.members.includes(host.name)) return [];
+  return [
+    `whole() { set -- $(standing); [ "$2" = "$3" ]; }`,
+    `wait_for ${nodeSeconds} whole || fail "not all members of etcd answer after the upgrade of ${host.name}; look at etcd's logs before going on"`,
+    `standing`,
+  ];
+}
+
+/** On a host of etcd alone: its members run the image that the new kubeadm names, one after the other. */
+export function membersScript(context: StepContext, host: PlannedHost, to: string): string {
+  return lines(
+    prelude,
+    onlyRun(host),
+    ...kubeadmLines(host, to),
+    ...etcdDefinitions(context, host),
+    ...etcdStepLines(context, host, "yes", "last"),
+    ...wholeLines(context.plan, host),
+  );
+}
+
+export function upgradeScript(context: StepContext, host: PlannedHost, to: string): string {
+  const { settings, plan } = context;
   const member = host.role === "control-plane";
   const ignored = settings.ignorePreflightErrors;
   const flags = [
@@ -60,26 +90,26 @@ export function upgradeScript(
     onlyRun(host),
     etcdFunctions,
     `if [ "$(cat ${upgraded} 2>/dev/null)" != ${to} ]; then`,
-    ...useLines(["kubeadm"], to).map((line) => `  ${line}`),
-    `  have=$(kubeadm version -o short)`,
-    `  [ "$have" = v${to} ] || fail "${host.name} has kubeadm $have, but the upgrade needs v${to}; put it into ${releaseFolder(to)} on ${host.address}, or install its package"`,
-    ...(member ? readyLines(host).map((line) => `  ${line}`) : []),
+    ...kubeadmLines(host, to).map((line) => `  ${line}`),
+    ...(member ? readyLines(plan, host).map((line) => `  ${line}`) : []),
     `  kubeadm upgrade ${run} ${flags} >&2 || fail "${failure}"`,
     `  echo ${to} | put ${upgraded} 644`,
     `fi`,
     ...(member
       ? [
-          ...readyLines(host),
-          `whole() { set -- $(standing); [ "$2" = "$3" ]; }`,
-          `wait_for ${nodeSeconds} whole || fail "not all members of etcd answer after the upgrade of ${host.name}; look at etcd's logs before going on"`,
-          `standing`,
+          ...readyLines(plan, host),
+          // A run that was ended among them goes on here: each looks at what its manifest says.
+          ...etcdDefinitions(context, host),
+          ...etcdStepLines(context, host, "yes", "last"),
+          ...secondSetLines(plan, host),
+          ...wholeLines(plan, host),
         ]
       : []),
   );
 }
 
 /** kubeadm asks the API server, and a run that lost its power between two renames has left a manifest among kubeadm's backups. */
-function readyLines(host: PlannedHost): string[] {
+function readyLines(plan: ControlPlanePlan, host: PlannedHost): string[] {
   const backups = "/etc/kubernetes/tmp/kubeadm-backup-manifests-*";
   return [
     `for part in ${staticPods.join(" ")}; do`,
@@ -87,7 +117,7 @@ function readyLines(host: PlannedHost): string[] {
     `  last=$(ls -t ${backups}/$part.yaml 2>/dev/null | head -1)`,
     `  [ -z "$last" ] || { cp "$last" ${hostFolder}/$part.yaml.back; chmod 600 ${hostFolder}/$part.yaml.back; mv ${hostFolder}/$part.yaml.back ${manifests}/$part.yaml; }`,
     `done`,
-    `ready() { kubectl --kubeconfig ${adminKubeconfig} --server https://${host.address}:${apiPort} get --raw /readyz >/dev/null 2>&1; }`,
+    `ready() { kubectl --kubeconfig ${adminKubeconfig} --server https://${host.address}:${apiPort} get --raw '${healthPath("/readyz", hasOwnEvents(plan))}' >/dev/null 2>&1; }`,
     `wait_for ${nodeSeconds} ready || fail "the API server of ${host.name} is not ready; look at its log on ${host.address}"`,
   ];
 }
@@ -127,12 +157,12 @@ export function readyScript(host: PlannedHost, to: string): string {
 }
 
 /** The version counts as applied, and the administrator's kubeconfig, which kubeadm renewed, is read again. */
-export function settleScript(to: string): string {
+export function settleScript(plan: ControlPlanePlan, to: string): string {
   return lines(
     prelude,
     etcdFunctions,
     `[ ! -e ${hostFolder}/facts.applied ] || sed 's|^kubernetesVersion .*|kubernetesVersion ${to}|' ${hostFolder}/facts.applied | put ${hostFolder}/facts.applied 644`,
     `rm -f /var/lib/quorum/steps/*-kubeconfig.sha256`,
-    `standing`,
+    ...(plan.members.includes(plan.first.name) ? [`standing`] : []),
   );
 }

@@ -1,9 +1,10 @@
+import { type Call, calleeOf, isLimited } from "../connections/calls.ts";
 import { within } from "../connections/cluster-network.ts";
 import type { Problem } from "../problems.ts";
 import { calledPort, externalHostName, isReadable } from "./external.ts";
 import { retryProblems } from "./handling-checks.ts";
 import { isMeshed, type MeshMode } from "./mesh-parts.ts";
-import type { ExternalHost, JwtSettings } from "./traffic-settings.ts";
+import { type ExternalHost, isMember, type JwtSettings } from "./traffic-settings.ts";
 
 /** What quorum:mesh is checked against, as far as it is about who talks to whom. */
 export interface ExternalSurroundings {
@@ -12,6 +13,14 @@ export interface ExternalSurroundings {
   /** Ranges of the cluster's own pods and Services; empty where they are not known. */
   readonly inside: readonly string[];
   readonly controller: "traefik" | "istio" | "existing";
+  /** Services and jobs, each by its key. */
+  readonly callers: readonly ExternalCaller[];
+}
+
+interface ExternalCaller {
+  readonly key: string;
+  readonly calls: readonly Call[];
+  readonly mesh?: boolean | undefined;
 }
 
 interface CheckedMesh extends MeshMode {
@@ -27,7 +36,7 @@ export function externalProblems(mesh: CheckedMesh, surroundings: ExternalSurrou
       ...placeProblems(`quorum:mesh.external.${name}`, external, surroundings),
       ...tlsProblems(`quorum:mesh.external.${name}`, external),
       ...requestProblems(`quorum:mesh.external.${name}`, external),
-      ...gatewayProblems(`quorum:mesh.external.${name}.gateway`, external),
+      ...gatewayProblems(`quorum:mesh.external.${name}.gateway`, external, mesh),
       ...(surroundings.services.includes(name)
         ? [
             {
@@ -38,6 +47,7 @@ export function externalProblems(mesh: CheckedMesh, surroundings: ExternalSurrou
         : []),
     ]),
     ...clashProblems(mesh.external),
+    ...surroundings.callers.flatMap((caller) => callerProblems(caller, mesh.external)),
     ...tokenProblems(mesh, surroundings),
   ];
 }
@@ -78,20 +88,18 @@ function placeProblems(
       key: `${key}.address`,
       text: `is "${address ?? ""}", but that lies in the cluster's own ${own}; name the service in calls instead`,
     });
-  return [
-    ...problems,
-    ...(subnets ?? []).flatMap((subnet, index): Problem[] => {
-      const range = inside.find((one) => within(subnet, one));
-      return range === undefined
-        ? []
-        : [
-            {
-              key: `${key}.subnets.${index}`,
-              text: `is "${subnet}", but that lies in the cluster's own ${range}; leave it out`,
-            },
-          ];
-    }),
-  ];
+  return [...problems, ...insideProblems(`${key}.subnets`, subnets, inside)];
+}
+
+/** Ranges of what is outside that lie in the cluster. */
+function insideProblems(key: string, subnets: readonly string[] | undefined, inside: readonly string[]): Problem[] {
+  return (subnets ?? []).flatMap((subnet, index): Problem[] => {
+    const range = inside.find((one) => within(subnet, one));
+    if (range === undefined) return [];
+    return [
+      { key: `${key}.${index}`, text: `is "${subnet}", but that lies in the cluster's own ${range}; leave it out` },
+    ];
+  });
 }
 
 function tlsProblems(key: string, external: ExternalHost): Problem[] {
@@ -129,15 +137,39 @@ function requestProblems(key: string, external: ExternalHost): Problem[] {
   return problems;
 }
 
-/** The two hops by a gateway are not made yet; taken in silence, callers would reach nothing. */
-function gatewayProblems(key: string, { gateway }: ExternalHost): Problem[] {
-  if (!gateway) return [];
+function gatewayProblems(key: string, { gateway }: ExternalHost, { mode }: MeshMode): Problem[] {
+  if (!gateway || mode !== "existing") return [];
   return [
     {
       key,
-      text: "is true, but stacks make no egress gateway yet; leave it out: callers reach the host by their own proxies",
+      text: "is true, but quorum:mesh.mode is existing, which makes no gateway; leave it out: callers reach the host by their own proxies",
     },
   ];
+}
+
+/** What a caller says of a host outside that nobody would hold it to, or that nobody could follow. */
+function callerProblems(
+  { key, calls, mesh }: ExternalCaller,
+  hosts: Readonly<Record<string, ExternalHost>>,
+): Problem[] {
+  return calls.flatMap((call, index): Problem[] => {
+    const name = calleeOf(call);
+    const external = hosts[name];
+    if (external === undefined) return [];
+    const at = `${key}.calls.${index}`;
+    const problems: Problem[] = [];
+    if (isLimited(call))
+      problems.push({
+        key: at,
+        text: `says what may be asked of ${name}, but that is a host of quorum:mesh.external, where nobody would refuse the rest; write only its name`,
+      });
+    if (external.gateway && !isMember({ mesh }))
+      problems.push({
+        key: at,
+        text: `is "${name}", which is reached through the egress gateway by mutual TLS, but ${key} is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.${name}.gateway`,
+      });
+    return problems;
+  });
 }
 
 /** A proxy tells hosts apart by name and port, and by address and port. */
@@ -161,7 +193,7 @@ function clashProblems(hosts: Readonly<Record<string, ExternalHost>>): Problem[]
   });
 }
 
-function tokenProblems({ jwt, mode }: CheckedMesh, { services, controller }: ExternalSurroundings): Problem[] {
+function tokenProblems({ jwt, mode }: CheckedMesh, { services, controller, inside }: ExternalSurroundings): Problem[] {
   if (jwt === undefined) return [];
   const key = "quorum:mesh.jwt";
   const problems: Problem[] = [];
@@ -180,8 +212,14 @@ function tokenProblems({ jwt, mode }: CheckedMesh, { services, controller }: Ext
       key: `${key}.jwks`,
       text: 'is no JSON Web Key Set; it must be a JSON document with "keys"; take it from the issuer',
     });
+  if (jwt.subnets !== undefined && jwt.jwksUri === undefined)
+    problems.push({
+      key: `${key}.subnets`,
+      text: "is set, but without jwksUri nobody fetches keys; leave it out",
+    });
   return [
     ...problems,
+    ...insideProblems(`${key}.subnets`, jwt.subnets, inside),
     ...jwt.except.flatMap((name, index): Problem[] =>
       services.includes(name)
         ? []

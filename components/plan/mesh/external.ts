@@ -9,6 +9,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Suffix of names by which the mesh knows what has no DNS name. */
 const suffix = "external.quorum.internal";
+/** Those of the proxy's own image, as Istio calls them: what a host's certificate is checked by. */
+const systemAuthorities = "system";
 
 /** The name by which the mesh knows an external host. */
 export function externalHostName(name: string, { host }: Pick<ExternalHost, "host">): string {
@@ -48,7 +50,7 @@ export function externalObjects(name: string, external: ExternalHost): MeshObjec
   ];
 }
 
-function entryOf(name: string, external: ExternalHost): Fields {
+export function entryOf(name: string, external: ExternalHost): Fields {
   const { address, port, protocol, tls } = external;
   return {
     hosts: [externalHostName(name, external)],
@@ -67,12 +69,14 @@ function entryOf(name: string, external: ExternalHost): Fields {
 }
 
 /** At most one: how it is called. */
-function rulesOf(name: string, external: ExternalHost): Fields[] {
+export function rulesOf(name: string, external: ExternalHost): Fields[] {
   const { connections, outliers, retries, tls } = external;
   const policy: Policy = { connections, outliers, locality: undefined, retryBudget: retries?.budget };
   const fields = {
     ...trafficPolicy(policy),
-    ...(tls && { tls: { mode: "SIMPLE", sni: tls.sni ?? externalHostName(name, external) } }),
+    ...(tls && {
+      tls: { mode: "SIMPLE", sni: tls.sni ?? externalHostName(name, external), caCertificates: systemAuthorities },
+    }),
   };
   return Object.keys(fields).length === 0 ? [] : [fields];
 }

@@ -18,12 +18,13 @@ export function gatewayRouteName(service: string): string {
  * @see https://gateway-api.sigs.k8s.io/mesh/
  */
 export function gatewayRoute(table: RouteTable): MeshObject {
-  const { service, port } = table;
+  const { annotations, service, port } = table;
   return {
     apiVersion: gatewayApi,
     kind: "HTTPRoute",
     name: gatewayRouteName(service),
     app: service,
+    ...(annotations && { annotations }),
     spec: {
       parentRefs: [{ group: "", kind: "Service", name: service, port }],
       rules: table.rules.map((rule) => ruleOf(table, rule)),

@@ -13,6 +13,7 @@ export interface InstallationNeeds {
       readonly memoryLimitMiB: number;
     };
     readonly kiali: { readonly enabled: boolean };
+    readonly telemetry?: { readonly samplingPercent?: number | undefined } | undefined;
   };
   readonly ingress: { readonly controller: "traefik" | "istio" | "existing" };
   readonly services: Readonly<
@@ -56,6 +57,13 @@ export function installationProblems(needs: InstallationNeeds): Problem[] {
     refuse(
       "build",
       `is "stock", but only local hosts run the images that are built here; elsewhere leave it out: Istio's own images have filters that count requests by caller and version`,
+    );
+  }
+  const sampled = mesh.telemetry?.samplingPercent;
+  if (sampled !== undefined && monitoring["tls"] !== undefined) {
+    refuse(
+      "telemetry.samplingPercent",
+      `is ${sampled}, but quorum:monitoring.tls is set, and proxies cannot send spans to a collector that asks for TLS; leave it out: the services' own spans are sent all the same`,
     );
   }
   const { cpuLimitMillis, cpuMillis, memoryLimitMiB, memoryMiB } = mesh.proxy;

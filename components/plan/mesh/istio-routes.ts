@@ -23,7 +23,7 @@ const usualCauses = "connect-failure,refused-stream,unavailable,cancelled,503";
  * @see https://istio.io/latest/docs/ops/best-practices/traffic-management/#split-virtual-services
  */
 export function istioRoutes(table: RouteTable, visibleIn: readonly string[] = ["."]): IstioRoutes {
-  const { service, host, subsets, policy } = table;
+  const { annotations, service, host, subsets, policy } = table;
   const exportTo = [...visibleIn];
   const rule = (name: string, spec: Fields): MeshObject => ({
     apiVersion: networking,
@@ -45,6 +45,7 @@ export function istioRoutes(table: RouteTable, visibleIn: readonly string[] = ["
           kind: "VirtualService",
           name: service,
           app: service,
+          ...(annotations && { annotations }),
           spec: { hosts: [host], exportTo, http: table.rules.map((one) => httpRule(table, one)) },
         }
       : undefined,

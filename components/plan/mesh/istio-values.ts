@@ -1,6 +1,6 @@
 import { agentResources } from "../platform/quota.ts";
 import { type ClusterDomainParts, serviceHost } from "./names.ts";
-import { cniAgent, gatewaySelector, ingressGateway } from "./mesh-parts.ts";
+import { cniAgent, egressGateway, gatewaySelector, ingressGateway, meshPorts } from "./mesh-parts.ts";
 import { keptProxySeries } from "./proxy-series.ts";
 
 /** What of a configuration Istio's charts are given. */
@@ -182,8 +182,26 @@ export function ingressGatewayValues(
   };
 }
 
+/** The chart gateway, for the one through which calls leave the mesh. It holds no certificates of its own, so it reads no Secrets. */
+export function egressGatewayValues(
+  gateway: { readonly cpuMillis: number; readonly memoryMiB: number },
+  options: { readonly replicas: number; readonly priorityClassName?: string | undefined },
+): Values {
+  // The names tell proxies what is spoken there: requests of any kind come in by HTTP/2.
+  const port = (name: string, number: number) => ({ name, port: number, targetPort: number, protocol: "TCP" });
+  return {
+    ...gatewayPods(egressGateway.app, gateway, options),
+    labels: { app: egressGateway.app, ...gatewaySelector(egressGateway) },
+    rbac: { enabled: false },
+    service: {
+      type: "ClusterIP",
+      ports: [port("http2-requests", meshPorts.egressRequests), port("tls-streams", meshPorts.egressStreams)],
+    },
+  };
+}
+
 /** What pods of any gateway have in common. */
-export function gatewayPods(
+function gatewayPods(
   name: string,
   { cpuMillis, memoryMiB }: { readonly cpuMillis: number; readonly memoryMiB: number },
   { replicas, priorityClassName }: { readonly replicas: number; readonly priorityClassName?: string | undefined },

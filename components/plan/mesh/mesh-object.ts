@@ -5,6 +5,7 @@ export interface MeshObject {
   readonly name: string;
   /** Whose it is: label `app`. */
   readonly app?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly spec: Readonly<Record<string, unknown>>;
 }
 

@@ -12,6 +12,9 @@ export const meshPorts = {
   proxyStats: 15_090,
   /** The same, behind the proxy's own mutual TLS. */
   secureStats: 15_091,
+  /** The egress gateway: requests that it can read, and all else, each by mutual TLS. */
+  egressRequests: 15_444,
+  egressStreams: 15_443,
 } as const;
 
 /** Where a proxy gives its series. */
@@ -22,6 +25,7 @@ export const kiali = part("monitoring", "kiali");
 /** Sets up the redirection of each pod, on each node. */
 export const cniAgent = part("meshAgents", "istio-cni-node", "istio-cni");
 export const ingressGateway = part("ingress", "istio-ingress");
+export const egressGateway = part("mesh", "istio-egress");
 /** Label by which Gateway objects choose their pods. */
 export const gatewaySelector = (gateway: Party) => ({ istio: gateway.app });
 
@@ -39,6 +43,23 @@ export function isMeshed<Mesh extends MeshMode>(
   mesh: Mesh | undefined,
 ): mesh is Mesh & { readonly mode: "install" | "existing" } {
   return mesh !== undefined && mesh.mode !== "off";
+}
+
+/** Port at which the egress gateway takes calls of a host outside, by what is spoken there. */
+export function egressPortOf(protocol: string | undefined): number {
+  const readable = protocol === "http" || protocol === "http2" || protocol === "grpc";
+  return readable ? meshPorts.egressRequests : meshPorts.egressStreams;
+}
+
+/** Whether the stack makes an egress gateway: where a host outside is reached through it. */
+export function hasEgressGateway(
+  mesh:
+    | (MeshMode & {
+        readonly external?: Readonly<Record<string, { readonly gateway?: boolean | undefined }>> | undefined;
+      })
+    | undefined,
+): boolean {
+  return mesh?.mode === "install" && Object.values(mesh.external ?? {}).some(({ gateway }) => gateway);
 }
 
 /** Labels of a namespace whose pods get a proxy, or of a pod that gets one by itself. */

@@ -63,7 +63,12 @@ export interface RouteTable {
   /** The last one takes every request. */
   readonly rules: readonly Rule[];
   readonly policy: Policy | undefined;
+  /** What the route tells of itself to who reads it: how its next step is judged. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
+
+/** Annotation of a route with a canary: its settings, as they counted when the route was written. */
+const canaryAnnotation = "quorum.dev/canary";
 
 const plain: RouteSettings = { api: "istio", matches: [] };
 
@@ -94,6 +99,7 @@ function tableOf(name: string, service: TrafficService, namespace: string): Rout
       { name: "default", match: undefined, shares: given(shares), mirror: route.mirror, ...handlingOf(route) },
     ],
     policy: policyOf(route),
+    ...(canary !== undefined && { annotations: { [canaryAnnotation]: JSON.stringify(canary) } }),
   };
 }
 

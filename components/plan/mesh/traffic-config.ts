@@ -33,6 +33,10 @@ export function trafficConfigProblems(config: TrafficConfig, declared: readonly 
       services: [...declared, ...Object.keys(jobs)],
       inside: clusterNetwork(controlPlane).inside,
       controller: ingress.controller,
+      callers: [
+        ...Object.entries(services).map(([name, one]) => ({ ...one, key: `quorum:services.${name}` })),
+        ...Object.entries(jobs).map(([name, one]) => ({ ...one, key: `quorum:jobs.${name}` })),
+      ],
     }),
   ];
 }

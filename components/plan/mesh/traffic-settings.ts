@@ -122,6 +122,7 @@ export interface JwtSettings {
   readonly issuer: string;
   readonly jwksUri?: string | undefined;
   readonly jwks?: string | undefined;
+  readonly subnets?: readonly string[] | undefined;
   readonly audiences: readonly string[];
   readonly except: readonly string[];
 }

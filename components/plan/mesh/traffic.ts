@@ -2,6 +2,7 @@ import type { ConnectionPlan } from "../connections/connections.ts";
 import { type AuthorizationNeeds, planAuthorization } from "./authorization.ts";
 import { type EdgeGateway, edgeRoutes } from "./edge-routes.ts";
 import { edgeTokens } from "./edge-tokens.ts";
+import { egressGateObjects, egressObjects } from "./egress.ts";
 import { externalObjects } from "./external.ts";
 import { edgeGatewayName, isMeshed } from "./mesh-parts.ts";
 import type { MeshObject } from "./mesh-object.ts";
@@ -21,6 +22,8 @@ export interface TrafficPlan {
   readonly authorization: readonly MeshObject[];
   /** What proxies know of, and what they may call outside. */
   readonly reach: readonly MeshObject[];
+  /** Of the egress gateway's namespace. */
+  readonly egress: readonly MeshObject[];
   readonly tables: readonly RouteTable[];
   readonly edge: readonly MeshObject[];
   /** Of the ingress gateway's namespace. */
@@ -43,8 +46,11 @@ export function planTraffic(plan: ConnectionPlan, needs: TrafficNeeds): TrafficP
     reach: [
       ...planSidecars(plan, needs),
       ...planOutbound(plan, needs),
-      ...Object.entries(mesh.external).flatMap(([name, external]) => externalObjects(name, external)),
+      ...Object.entries(mesh.external).flatMap(([name, external]) =>
+        external.gateway ? egressObjects(name, external, namespaces) : externalObjects(name, external),
+      ),
     ],
+    egress: egressGateObjects(plan, needs),
     tables: planRoutes(services, namespaces.apps),
     edge: atEdge ? edgeRoutes(services, namespaces.apps, gateway) : [],
     tokens: atEdge ? edgeTokens(mesh.jwt, services) : [],

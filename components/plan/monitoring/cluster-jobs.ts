@@ -1,8 +1,9 @@
 import { coreDnsMetricsPort, nodePorts } from "../connections/monitoring-parts.ts";
-import { type ControlPlaneLayout, type ControlPlaneTarget, eventsJob } from "../control-plane/targets.ts";
+import { balancerJob, type ControlPlaneLayout, type ControlPlaneTarget, eventsJob } from "../control-plane/targets.ts";
 import {
   apiServerFamilies,
   apiServerLeftOutBuckets,
+  balancerFamilies,
   containerFamilies,
   controllerManagerFamilies,
   etcdLeftOut,
@@ -41,7 +42,7 @@ export function clusterJobs(needs: ClusterNeeds): ScrapeJob[] {
   const jobs = [
     ...nodeJobs(needs),
     ...apiServerJobs(),
-    ...(isReachable(needs) ? [...controlPlaneJobs(), ...eventsJobs(targets)] : []),
+    ...(isReachable(needs) ? [...controlPlaneJobs(), ...eventsJobs(targets), ...balancerJobs(targets)] : []),
     dnsJob(),
   ];
   return jobs.map((job) => atTargets(job, targets[job.job_name]));
@@ -57,6 +58,19 @@ function eventsJobs(targets: ControlPlaneLayout["targets"]): ScrapeJob[] {
       kubernetes_sd_configs: [],
       relabel_configs: [],
       metric_relabel_configs: [leaveOut(etcdLeftOut)],
+    },
+  ];
+}
+
+/** HAProxy before the API servers, at each host that has one: a host that is gone stays a target. */
+function balancerJobs(targets: ControlPlaneLayout["targets"]): ScrapeJob[] {
+  if (targets[balancerJob] === undefined) return [];
+  return [
+    {
+      job_name: balancerJob,
+      kubernetes_sd_configs: [],
+      relabel_configs: [],
+      metric_relabel_configs: [keep(balancerFamilies)],
     },
   ];
 }

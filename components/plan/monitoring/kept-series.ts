@@ -129,6 +129,9 @@ export const controllerManagerFamilies = [
   "pv_collector_(bound|unbound)_(pv|pvc)_count",
 ];
 
+/** Of HAProxy before the API servers: which of them it takes for ready, and how many connections it has. */
+export const balancerFamilies = ["haproxy_server_status", "haproxy_frontend_current_sessions"];
+
 export const schedulerFamilies = [
   ...ofPrograms,
   leaderElection,

@@ -1,10 +1,11 @@
-import type { Place } from "../connections/parties.ts";
+import type { Party, Place } from "../connections/parties.ts";
 import {
   cniAgent,
+  egressGateway,
+  hasEgressGateway,
   ingressGateway,
   isMeshed,
   istiod,
-  type MeshMode,
   meshPorts,
   proxyStatsPath,
 } from "../mesh/mesh-parts.ts";
@@ -15,8 +16,10 @@ import { keep, podJob, type Relabelling, type ScrapeJob, selectedJob } from "./s
 export interface MeshJobNeeds {
   readonly namespaces: Readonly<Record<Place, string>>;
   readonly ingress: { readonly controller: "traefik" | "istio" | "existing" };
-  readonly mesh?: MeshMode | undefined;
+  readonly mesh?: MeshOfJobs | undefined;
 }
+
+type MeshOfJobs = NonNullable<Parameters<typeof hasEgressGateway>[0]>;
 
 /** Where the proxy beside Prometheus puts the certificate by which it is let to what it scrapes. */
 export const meshCertificates = "/etc/istio-certs";
@@ -59,6 +62,11 @@ export function meshJobs({ ingress, mesh, namespaces }: MeshJobNeeds): ScrapeJob
     metric_relabel_configs: [keep(proxyFamilies)],
   };
   if (mesh.mode === "existing") return [proxies];
+  const gatewayJob = ({ app, place }: Party): ScrapeJob => ({
+    ...podJob(app, namespaces[place], { app }, meshPorts.proxyStats),
+    metrics_path: proxyStatsPath,
+    metric_relabel_configs: [keep(proxyFamilies)],
+  });
   return [
     proxies,
     {
@@ -69,14 +77,7 @@ export function meshJobs({ ingress, mesh, namespaces }: MeshJobNeeds): ScrapeJob
       ...podJob(cniAgent.app, namespaces.meshAgents, { app: cniAgent.app }, meshPorts.monitoring),
       metric_relabel_configs: [keep(cniFamilies)],
     },
-    ...(ingress.controller === "istio"
-      ? [
-          {
-            ...podJob(ingressGateway.app, namespaces.ingress, { app: ingressGateway.app }, meshPorts.proxyStats),
-            metrics_path: proxyStatsPath,
-            metric_relabel_configs: [keep(proxyFamilies)],
-          },
-        ]
-      : []),
+    ...(ingress.controller === "istio" ? [ingressGateway] : []).map(gatewayJob),
+    ...(hasEgressGateway(mesh) ? [egressGateway] : []).map(gatewayJob),
   ];
 }

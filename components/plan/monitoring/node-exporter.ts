@@ -80,6 +80,8 @@ export function nodeExporterFlags(): string[] {
     `--collector.filesystem.mount-points-exclude=^/(${containerMounts.join("|")})($|/)`,
     `--collector.filesystem.fs-types-exclude=^(${virtualFileSystems.join("|")})$`,
     `--collector.netdev.device-exclude=^(${podInterfaces.join("|")})$`,
+    // Which host has a balancer's address.
+    "--collector.netdev.address-info",
     `--collector.diskstats.device-exclude=^(${noDisks.join("|")})$`,
     `--collector.textfile.directory=${figuresMount}`,
     // Its own series: a handful that says whether it works is enough.

@@ -1,3 +1,4 @@
+import { type CountedSettings, countParts, type PartCounts } from "../control-plane/topology.ts";
 import { scaleOf, type WorkloadKind } from "../workload/scaling.ts";
 import { type VersionSettings, workloadsOf } from "../workload/versions.ts";
 import { type MonitoringPods, nodePods, ownPods } from "./pods.ts";
@@ -22,25 +23,25 @@ export interface CountNeeds {
   readonly monitoring: MonitoringPods;
   readonly controlPlane:
     | { readonly mode: "existing" }
-    | {
+    | ({
         readonly mode: "kubeadm";
         readonly metrics: boolean;
-        readonly hosts: Readonly<Record<string, { readonly role: string }>>;
-      };
+      } & CountedSettings);
 }
 
-/** Pods of the cluster's own: on each node kube-proxy, on each host of the control plane four, and DNS and the like. */
-const systemPods = { node: 1, member: 4, cluster: 5 };
+/** Pods of the cluster's own, besides the static ones of its control plane: on each node kube-proxy, and DNS and the like. */
+const systemPods = { node: 1, cluster: 5 };
 /** Pods on a node that this stack does not know of: other stacks, runs by hand. */
 const otherPodsPerNode = 10;
 /** Runs of a job that are there at one time: the last ones, one that failed and one that goes on. */
 export const runsPerJob = 5;
 /** A cluster of another's making is taken to have as many nodes. */
 const assumedNodes = 3;
+const assumedParts: PartCounts = { apiServers: 1, members: 1, events: 0, staticPods: 4 };
 
 /** Pods of a cluster of the stack's own. */
 export function podsOfCluster(needs: CountNeeds, nodes: number): number {
-  const system = nodes * (systemPods.node + otherPodsPerNode) + membersOf(needs) * systemPods.member;
+  const system = nodes * (systemPods.node + otherPodsPerNode) + partsOf(needs).staticPods;
   return podsOfStack(needs, nodes) + system + systemPods.cluster;
 }
 
@@ -59,15 +60,15 @@ export function podsOf(service: CountNeeds["services"][string], nodes: number): 
   return sum(workloadsOf(service).map(({ settings }) => scaleOf(settings)?.most ?? nodes));
 }
 
-/** Hosts of the cluster. */
+/** Nodes of the cluster: a host of etcd alone is none. */
 export function nodesOf({ controlPlane }: CountNeeds): number {
-  return controlPlane.mode === "existing" ? assumedNodes : Object.keys(controlPlane.hosts).length;
+  if (controlPlane.mode === "existing") return assumedNodes;
+  return Object.values(controlPlane.hosts).filter(({ role }) => role === "control-plane" || role === "worker").length;
 }
 
-/** Hosts with an API server; behind another's there may be several, of which one answers. */
-export function membersOf({ controlPlane }: CountNeeds): number {
-  if (controlPlane.mode === "existing") return 1;
-  return Object.values(controlPlane.hosts).filter(({ role }) => role === "control-plane").length;
+/** Parts of the control plane; behind another's there may be several of each, of which one API server answers. */
+export function partsOf({ controlPlane }: CountNeeds): PartCounts {
+  return controlPlane.mode === "existing" ? assumedParts : countParts(controlPlane);
 }
 
 /** Of nothing: 0. */

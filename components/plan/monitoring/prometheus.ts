@@ -86,6 +86,8 @@ export function scrapeRules(settings: {
   readonly alertmanagers: number;
   /** Jobs of which a target must be there. */
   readonly expectedJobs: readonly string[];
+  /** Address that one of the hosts must have, where node-exporter tells of their addresses. */
+  readonly balancerAddress?: string | undefined;
 }): string {
   const constant = (record: string, value: number, labels?: Readonly<Record<string, string>>) => ({
     record,
@@ -102,6 +104,9 @@ export function scrapeRules(settings: {
           constant("quorum:prometheus_replicas", settings.replicas),
           ...(settings.alertmanagers === 0 ? [] : [constant("quorum:alertmanager_members", settings.alertmanagers)]),
           ...settings.expectedJobs.map((job) => constant("quorum:scrape_job_info", 1, { job })),
+          ...(settings.balancerAddress === undefined
+            ? []
+            : [constant("quorum:balancer_address_info", 1, { address: settings.balancerAddress })]),
         ],
       },
     ],

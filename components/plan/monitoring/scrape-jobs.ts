@@ -1,4 +1,10 @@
-import { kubeStateMetrics, type ScrapedNeeds, scrapedParts, stateSelfJob } from "../connections/monitoring-parts.ts";
+import {
+  kubeStateMetrics,
+  nodeExporter,
+  type ScrapedNeeds,
+  scrapedParts,
+  stateSelfJob,
+} from "../connections/monitoring-parts.ts";
 import { traefik } from "../connections/platform-parts.ts";
 import type { Place } from "../connections/parties.ts";
 import { isMeshed, type MeshMode } from "../mesh/mesh-parts.ts";
@@ -61,6 +67,12 @@ export function scrapedTypes(
 
 /** Parts whose series are not at /metrics. */
 const paths: Readonly<Record<string, string>> = { zipkin: "/prometheus" };
+/** Each pod's interface has an address that is good on its link alone: series that come and go with pods, and say nothing. */
+const noLinkAddresses: Relabelling = {
+  action: "drop",
+  source_labels: ["__name__", "scope"],
+  regex: "node_network_address_info;link-local",
+};
 /** By whose certificate the targets of a job are checked, where they serve with one. */
 const servers: Readonly<Record<string, TlsServer>> = {
   prometheus: "prometheus",
@@ -81,6 +93,7 @@ function partJobs(needs: ScrapeNeeds): ScrapeJob[] {
       ...podJob(job, namespaces[party.place], { app: party.app }, port),
       ...(server && secure(server, needs)),
       ...(path !== undefined && { metrics_path: path }),
+      ...(job === nodeExporter.app && { metric_relabel_configs: [noLinkAddresses] }),
     });
   });
   return [

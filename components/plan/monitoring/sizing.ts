@@ -1,21 +1,40 @@
 import {
   type CountNeeds,
-  membersOf,
   nodesOf,
+  partsOf,
   podsOf,
   podsOfCluster,
   podsOfStack,
   runsPerJob,
   sum,
 } from "./pod-counts.ts";
+import { type Call, calleeOf } from "../connections/calls.ts";
+import { hasEgressGateway, isMeshed, type MeshMode } from "../mesh/mesh-parts.ts";
 import type { MonitoringPods } from "./pods.ts";
 import { blockShare } from "./prometheus.ts";
 import type { ScrapeNeeds } from "./scrape-jobs.ts";
 
 /** What of a stack decides how many series it has. */
 export interface SizingNeeds extends CountNeeds {
-  readonly ingress: ScrapeNeeds["ingress"];
+  readonly services: Readonly<
+    Record<
+      string,
+      CountNeeds["services"][string] & {
+        readonly calls?: readonly Call[] | undefined;
+        readonly mesh?: boolean | undefined;
+        readonly ingress?: unknown;
+      }
+    >
+  >;
+  readonly ingress: ScrapeNeeds["ingress"] & { readonly replicas?: number | undefined };
+  readonly mesh?: MeshOfSizing | undefined;
   readonly monitoring: MonitoringPods & { readonly prometheus: MonitoringPods["prometheus"] & StorageSettings };
+}
+
+interface MeshOfSizing extends MeshMode {
+  readonly istiod: { readonly replicas: number };
+  readonly egress?: { readonly replicas: number } | undefined;
+  readonly external?: Readonly<Record<string, { readonly gateway?: boolean | undefined }>> | undefined;
 }
 
 /** What a server has for its series. */
@@ -69,6 +88,12 @@ const seriesOf = {
   collector: 100,
   zipkin: 350,
   ingress: 400,
+  // Of a mesh, counted from what is kept (kept-series.ts): a proxy with what it takes in, and each service or version that it calls, with
+  // Istio's own two families of it.
+  proxy: 110,
+  proxyCallee: 65,
+  istiod: 300,
+  meshAgent: 60,
 } as const;
 
 /** Objects beside its pods that a service has: controller, volume claims, budget, autoscaler. */
@@ -96,7 +121,7 @@ const secondsPerDay = 86_400;
 export function sizing(needs: SizingNeeds): Sizing {
   const { prometheus } = needs.monitoring;
   const series = prometheus.expectedSeries ?? roundUp(estimatedSeries(needs) * growth);
-  return sizeOf(series, prometheus, needs.platform === "owned" ? membersOf(needs) : 0);
+  return sizeOf(series, prometheus, needs.platform === "owned" ? partsOf(needs).apiServers : 0);
 }
 
 /** What a number of series needs. @param apiServers that are scraped */
@@ -149,20 +174,44 @@ export function estimatedSeries(needs: SizingNeeds): number {
     replicasOf(monitoring.nodeExporter) * nodes * seriesOf.nodeExporter,
     ingress.controller === "traefik" ? seriesOf.ingress : 0,
   ];
-  return sum(own) + stateSeries(needs, nodes) + (needs.platform === "owned" ? clusterSeries(needs, nodes) : 0);
+  return (
+    sum(own) +
+    meshSeries(needs, nodes) +
+    stateSeries(needs, nodes) +
+    (needs.platform === "owned" ? clusterSeries(needs, nodes) : 0)
+  );
+}
+
+/** Of the proxies, which have series of each service that they call, and of what is the mesh's own. */
+function meshSeries({ ingress, mesh, services }: SizingNeeds, nodes: number): number {
+  if (!isMeshed(mesh)) return 0;
+  const destinations = (name: string) => 1 + Object.keys(services[name]?.versions ?? {}).length;
+  const proxy = (callees: readonly string[]) => seriesOf.proxy + sum(callees.map(destinations)) * seriesOf.proxyCallee;
+  const members = Object.values(services).filter((one) => one.mesh ?? true);
+  const sidecars = members.map((one) => podsOf(one, nodes) * proxy((one.calls ?? []).map(calleeOf)));
+  if (mesh.mode === "existing") return sum(sidecars);
+  const reached = Object.keys(services).filter((name) => services[name]?.ingress !== undefined);
+  const left = Object.entries(mesh.external ?? {}).flatMap(([name, { gateway }]) => (gateway === true ? [name] : []));
+  return sum([
+    ...sidecars,
+    mesh.istiod.replicas * seriesOf.istiod,
+    nodes * seriesOf.meshAgent,
+    ingress.controller === "istio" ? (ingress.replicas ?? 1) * proxy(reached) : 0,
+    hasEgressGateway(mesh) ? (mesh.egress?.replicas ?? 1) * proxy(left) : 0,
+  ]);
 }
 
 /** Of the cluster itself, which only its owner looks at. */
 function clusterSeries(needs: SizingNeeds, nodes: number): number {
-  const members = membersOf(needs);
+  const { apiServers, members, events } = partsOf(needs);
   const reached = needs.controlPlane.mode === "kubeadm" && needs.controlPlane.metrics;
   const { apiServer, etcd, controllerManager, scheduler, kubelet, kubeProxy, coreDns, cadvisor } = seriesOf;
   return (
-    members * apiServer +
+    apiServers * apiServer +
     nodes * kubelet +
     2 * coreDns +
     podsOfCluster(needs, nodes) * cadvisor +
-    (reached ? members * (etcd + controllerManager + scheduler) + nodes * kubeProxy : 0)
+    (reached ? (members + events) * etcd + apiServers * (controllerManager + scheduler) + nodes * kubeProxy : 0)
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Place } from "../connections/parties.ts";
 import { type MonitoringPods, nodePods, ownPods } from "../monitoring/pods.ts";
-import { isMeshed, type MeshMode } from "../mesh/mesh-parts.ts";
+import { hasEgressGateway, isMeshed, type MeshMode } from "../mesh/mesh-parts.ts";
 import { type CareControlPlane, careNeeds } from "../control-plane/care.ts";
 import { scaleOf, type WorkloadKind } from "../workload/scaling.ts";
 import { type VersionSettings, workloadsOf } from "../workload/versions.ts";
@@ -63,8 +63,16 @@ export interface QuotaNeeds {
 
 /** What of a mesh decides how much its pods need, and what it adds to others. */
 interface MeshPods extends MeshMode {
-  readonly istiod: { readonly replicas: number; readonly cpuMillis: number; readonly memoryMiB: number };
+  readonly istiod: ReplicatedPods;
+  readonly egress?: ReplicatedPods | undefined;
+  readonly external?: Readonly<Record<string, { readonly gateway?: boolean | undefined }>> | undefined;
   readonly proxy: { readonly cpuMillis: number; readonly cpuLimitMillis: number; readonly memoryLimitMiB: number };
+}
+
+interface ReplicatedPods {
+  readonly replicas: number;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
 }
 
 /** What a user says of a quota; the rest is sized. */
@@ -107,9 +115,7 @@ export function needOf(purpose: Place, needs: QuotaNeeds, nodes = 1): Quota {
     case "registry":
       return { ...nothing, storageGiB: needs.registry?.storageGiB ?? 0 };
     case "mesh":
-      return needs.mesh?.mode === "install"
-        ? times(controlNeed(needs.mesh.istiod), needs.mesh.istiod.replicas)
-        : nothing;
+      return needs.mesh?.mode === "install" ? sum(controlPods(needs.mesh).map(podsNeed)) : nothing;
     case "meshAgents":
       return times({ ...nothing, pods: 1, ...agentResources }, nodes);
     case "ingress":
@@ -121,8 +127,13 @@ export function needOf(purpose: Place, needs: QuotaNeeds, nodes = 1): Quota {
 /** What istio-cni takes on each node. */
 export const agentResources = { cpuMillis: 20, memoryMiB: 128 } as const;
 
-function controlNeed({ cpuMillis, memoryMiB }: MeshPods["istiod"]): Quota {
-  return { ...nothing, pods: 1, cpuMillis, memoryMiB };
+/** istiod, and what calls leave the mesh through. */
+function controlPods(mesh: MeshPods): ReplicatedPods[] {
+  return [mesh.istiod, ...(mesh.egress !== undefined && hasEgressGateway(mesh) ? [mesh.egress] : [])];
+}
+
+function podsNeed({ cpuMillis, memoryMiB, replicas }: ReplicatedPods): Quota {
+  return times({ ...nothing, pods: 1, cpuMillis, memoryMiB }, replicas);
 }
 
 function appsNeed({ services, jobs, mesh }: QuotaNeeds, nodes: number): Quota {
@@ -210,9 +221,9 @@ function careSettings({ controlPlane = { mode: "existing" } }: QuotaNeeds): Care
 
 function meshContainers(mesh: MeshPods | undefined): ResourceNeeds[] {
   if (!isMeshed(mesh)) return [];
-  const { istiod, proxy } = mesh;
+  const { proxy } = mesh;
   return [
-    { ...istiod, ephemeralMiB: 0 },
+    ...controlPods(mesh).map((pods) => ({ ...pods, ephemeralMiB: 0 })),
     { ...proxy, memoryMiB: proxy.memoryLimitMiB, ephemeralMiB: 0 },
   ];
 }

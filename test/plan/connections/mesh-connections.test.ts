@@ -64,6 +64,37 @@ describe("connections of the mesh's own parts", () => {
     });
   });
 
+  test("let istiod fetch the keys of who gives out tokens, there and nowhere else", () => {
+    const reached = (jwt: object) =>
+      meshPart({ ...needs, mesh: { mode: "install", jwt } }, network).connections.flatMap(({ from, to, port }) =>
+        to.kind === "subnet" ? [`${name(from)} → ${to.subnet}:${port}`] : [],
+      );
+    expect(reached({ jwksUri: "https://id.example.com/keys" })).toEqual(["istiod → 0.0.0.0/0:443"]);
+    expect(reached({ jwksUri: "https://192.0.2.9:8443/keys" })).toEqual(["istiod → 192.0.2.9/32:8443"]);
+    expect(reached({ jwksUri: "https://id.example.com/keys", subnets: ["198.51.100.0/24"] })).toEqual([
+      "istiod → 198.51.100.0/24:443",
+    ]);
+    expect(reached({ jwks: '{"keys": []}' })).toEqual([]);
+  });
+
+  test("of the egress gateway are its own, and it alone leaves for the hosts behind it", () => {
+    const external = {
+      msgd: { address: "192.0.2.7", port: 9997, protocol: "http", gateway: true },
+      direct: { address: "192.0.2.8", port: 443, protocol: "https", gateway: false },
+    };
+    const { parties, connections } = shown({
+      mesh: { mode: "install", external },
+      monitoring: { prometheus: { enabled: true }, collector: { gateway: { enabled: true } } },
+    });
+    expect(parties).toContain("mesh/istio-egress");
+    expect(connections.filter((one) => one.includes("istio-egress"))).toEqual([
+      "istio-egress → istiod:15012",
+      "istio-egress → otel-gateway:4317",
+      "istio-egress → subnet:9997",
+      "prometheus-server → istio-egress:15090",
+    ]);
+  });
+
   test("let the outside in at the gateway's ports, and people at Kiali's where it is exposed", () => {
     const { parties, connections } = shown({
       mesh: { mode: "install", kiali: { enabled: true, expose: {} } },

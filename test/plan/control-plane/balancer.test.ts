@@ -32,6 +32,7 @@ import type { KubeadmSettings } from "../../../components/plan/control-plane/hos
 import { initDocuments } from "../../../components/plan/control-plane/kubeadm-config.ts";
 import { effectOf } from "../../../components/plan/control-plane/losses.ts";
 import { openPorts } from "../../../components/plan/control-plane/site.ts";
+import { controlPlaneLayout } from "../../../components/plan/control-plane/targets.ts";
 import { imageCatalog } from "../../../config/parse.ts";
 import { ensureCheckers, findProgram } from "../../../local/packages.ts";
 import { members, settings } from "./settings.ts";
@@ -226,6 +227,22 @@ describe("the images of a balancer", () => {
   });
 });
 
+describe("HAProxy's figures", () => {
+  it("are told at each host's own address, where the control plane is scraped, and nowhere else", () => {
+    const scraped = balancerOf(behind(haproxy, 3, { metrics: true }));
+    for (const host of scraped.hosts)
+      expect(haproxyConfig(scraped, host)).toMatch(
+        new RegExp(`bind ${host.address}:8405\n.*\n.*use-service prometheus-exporter if \\{ path /metrics \\}\n`),
+      );
+    const silent = balancerOf(behind(haproxy));
+    for (const host of silent.hosts) expect(haproxyConfig(silent, host)).not.toContain("prometheus-exporter");
+    expect(controlPlaneLayout(behind(haproxy)).targets).not.toHaveProperty("haproxy");
+    expect(controlPlaneLayout(behind(haproxy, 3, { metrics: true })).targets["haproxy"]).toEqual(
+      [0, 1, 2].map((index) => ({ address: `192.0.2.${index + 1}:8405`, node: `h${index}`, pod: `haproxy-h${index}` })),
+    );
+  });
+});
+
 /** The programs themselves, of the versions in the images. */
 describe("the programs accept what is generated", () => {
   const folder = mkdtempSync(join(tmpdir(), "balancer-"));
@@ -239,6 +256,7 @@ describe("the programs accept what is generated", () => {
     ],
     ["two hosts", behind(haproxy, 2, { goal: "control-plane-redundancy" })],
     ["seven hosts at another port and router", behind({ ...haproxy, port: 9443, routerId: 255 }, 7)],
+    ["three hosts that are scraped", behind(haproxy, 3, { metrics: true })],
   ];
 
   // Installing may take a minute.

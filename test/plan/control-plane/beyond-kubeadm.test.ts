@@ -316,6 +316,7 @@ describe("what is scraped", () => {
       "apiserver: 192.0.2.1:6443 192.0.2.1:6453",
       "kube-controller-manager: 192.0.2.1:10257 192.0.2.1:10267",
       "kube-scheduler: 192.0.2.1:10259 192.0.2.1:10269",
+      "haproxy: 192.0.2.1:8405",
     ]);
   });
 

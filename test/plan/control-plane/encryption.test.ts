@@ -107,3 +107,42 @@ it("one member alone takes the new key at once, without a round for others", () 
   expect(encryptionSteps(context).map(({ action }) => action)).toEqual(["encrypt"]);
   rmSync(member.host.root, { recursive: true });
 });
+
+describe("on a host with two API servers", () => {
+  const input = settings({ goal: "control-plane-redundancy", endpoint: "k8s.example.com:8443", encryption: by(2) });
+  const context = { settings: input, plan: planControlPlane(input) };
+  const config = "apiserver_encryption_config_controller_last_config_info";
+  let member: Member;
+  beforeEach(() => {
+    member = new Member();
+    member.host.write("etc/kubernetes/manifests/kube-apiserver2.yaml", "--encryption-provider-config=x");
+  });
+  afterEach(() => rmSync(member.host.root, { recursive: true }));
+  /** API servers that have taken the file, by their ports. */
+  const taken = (...ports: number[]) => {
+    const sum = `$(sha256sum < ${member.host.root}/${folder}/config.yaml | cut -d' ' -f1)`;
+    const answers = ports.map((port) => `*:${port}*metrics*) echo "${config}{hash=\\"sha256:${sum}\\"} 1" ;;`);
+    member.host.program("kubectl", ["case $* in", ...answers, "esac"].join("\n"));
+  };
+  const read = () => member.host.run(lines(prelude, "export KUBECONFIG=x", firstReads(context)));
+
+  it("each is asked whether it has taken the keys", () => {
+    const ports = context.plan.apiServers.map(({ ports: { api } }) => api);
+    expect(ports).toEqual([6443, 6453]);
+    taken(...ports);
+    read();
+    const asked = member.host.calls("kubectl");
+    for (const port of ports) expect(asked).toContain(`kubectl --server https://192.0.2.11:${port} get --raw /metrics`);
+  });
+
+  it("the second alone that has not is named, and nothing goes on", () => {
+    taken(6443);
+    expect(read).toThrow(/API server 2 of a does not take the keys in .* after 150 s/);
+  });
+
+  it("one that is not made yet is not waited for: it reads the file when it starts", () => {
+    rmSync(`${member.host.root}/etc/kubernetes/manifests/kube-apiserver2.yaml`);
+    taken(6443);
+    read();
+  });
+});

@@ -186,6 +186,31 @@ describe("members of one host", () => {
     expect(host.members.map((line) => line.split(", ").slice(1).join(", "))).toEqual(whole);
   });
 
+  it("take the image that a newer kubeadm names, also when a run is killed and begun again", () => {
+    host.run("no");
+    const newer = (of: FakeHost) => of.program("kubeadm", "echo registry.k8s.io/etcd:3.8.0-0");
+    const images = (of: FakeHost) =>
+      readdirSync(join(of.root, "etc/kubernetes/manifests")).map(
+        (name) => /image: (\S+)/.exec(readFileSync(join(of.root, "etc/kubernetes/manifests", name), "utf8"))?.[1],
+      );
+    const taken = Array.from({ length: 3 }, () => "registry.k8s.io/etcd:3.8.0-0");
+    newer(host);
+    expect(host.run("yes")).toMatchObject({ code: 0 });
+    expect(images(host)).toEqual(taken);
+    expect(host.state).toEqual(ready);
+    const { calls } = host;
+    for (let at = 1; at <= calls; at += 41) {
+      const other = new FakeHost();
+      other.run("no");
+      newer(other);
+      expect(other.run("yes", at).code, `killed at ${at}`).not.toBe(0);
+      expect(other.run("yes"), `killed at ${at}`).toMatchObject({ code: 0 });
+      expect(images(other), `killed at ${at}`).toEqual(taken);
+      expect(other.state, `killed at ${at}`).toEqual(ready);
+      rmSync(other.root, { recursive: true });
+    }
+  }, 120_000);
+
   it("restart none by changed settings while another does not answer", () => {
     host.run("no");
     rmSync(join(host.root, "etc/kubernetes/manifests/etcd3.yaml"));

@@ -5,7 +5,7 @@ import { controlPlaneProblems } from "../../../components/plan/control-plane/con
 import type { HostSettings, KubeadmSettings } from "../../../components/plan/control-plane/hosts.ts";
 import { effectOf } from "../../../components/plan/control-plane/losses.ts";
 import { formatProblem } from "../../../components/plan/problems.ts";
-import { beyondKubeadm, placeComponents } from "../../../components/plan/control-plane/topology.ts";
+import { beyondKubeadm, countParts, placeComponents } from "../../../components/plan/control-plane/topology.ts";
 import { settings } from "./settings.ts";
 
 type Hosts = Record<string, Partial<HostSettings>>;
@@ -267,6 +267,13 @@ describe("any layout", () => {
           })
           .map((set) => set.toString(2).replaceAll("0", "").length);
         expect(plan.tolerance).toBe(Math.min(...worst) - 1);
+        const sumOf = (of: (placement: (typeof plan.placements)[number]) => number) =>
+          plan.placements.reduce((sum, placement) => sum + of(placement), 0);
+        expect(countParts(input)).toMatchObject({
+          apiServers: sumOf(({ apiServers }) => apiServers),
+          members: members.length,
+          events: sumOf(({ events }) => events),
+        });
         for (const loss of plan.losses) {
           const alive = members.filter((name) => !loss.hosts.includes(name)).length;
           const enough = alive * 2 > members.length;

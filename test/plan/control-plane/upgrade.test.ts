@@ -6,12 +6,8 @@ import { formatOperation } from "../../../components/plan/control-plane/format-o
 import { formatChange } from "../../../components/plan/control-plane/format-plan.ts";
 import { type HostFindings, unreachableHost } from "../../../components/plan/control-plane/host-findings.ts";
 import { planChange } from "../../../components/plan/control-plane/plan-change.ts";
-import {
-  upgradeOf,
-  upgradeOperation,
-  upgradeProblems,
-  versionProblems,
-} from "../../../components/plan/control-plane/upgrade.ts";
+import { upgradeProblems, versionProblems } from "../../../components/plan/control-plane/upgrade-checks.ts";
+import { upgradeOf, upgradeOperation } from "../../../components/plan/control-plane/upgrade.ts";
 import { compareVersions, parseVersion } from "../../../components/plan/control-plane/versions.ts";
 import { formatProblem } from "../../../components/plan/problems.ts";
 import { members, settings } from "./settings.ts";
@@ -132,15 +128,7 @@ describe("upgrade", () => {
     for (const [index, pattern] of expected.entries()) expect(problems[index]).toMatch(pattern);
   });
 
-  it("of a layout with static pods of our own is refused", () => {
-    const several = settings({ hosts: { a: { address: "192.0.2.11", role: "control-plane", etcdMembers: 3 } } });
-    const problems = shown(upgradeProblems(several, planControlPlane(several), "1.37.2", [found("a", "1.36.3")]));
-    expect(problems).toEqual([
-      expect.stringMatching(/^quorum:controlPlane\.hosts has .*static pods kubeadm does not upgrade/),
-    ]);
-  });
-
-  const operation = upgradeOperation(input, plan, upgradeOf("1.37.2", hosts("1.36.3")));
+  const operation = upgradeOperation({ settings: input, plan }, upgradeOf("1.37.2", hosts("1.36.3")));
 
   it("goes from host to host, one member at a time, the workers last", () => {
     expect(operation.title).toBe("cluster test goes from Kubernetes 1.36.3 to 1.37.2, etcd from 3.6.8 to 3.7.0");
@@ -157,16 +145,104 @@ describe("upgrade", () => {
     ]);
   });
 
+  it.each<[string, Parameters<typeof settings>[0], string[]]>([
+    [
+      "members and API servers of one host",
+      { goal: "control-plane-redundancy", endpoint: "k8s.example.com:8443" },
+      [
+        "a: kubeadm takes API server, controller manager and scheduler to the new version; then the members and the other API servers that kubeadm does not know, one after the other",
+      ],
+    ],
+    [
+      "etcd on hosts of its own, before all others",
+      {
+        hosts: {
+          a: { address: "192.0.2.11", role: "control-plane" },
+          e1: { address: "192.0.2.21", role: "etcd" },
+          e2: { address: "192.0.2.22", role: "etcd" },
+          e3: { address: "192.0.2.23", role: "etcd" },
+        },
+        endpoint: "k8s.example.com:8443",
+      },
+      [
+        "e1: takes its etcd to the new version, one member after the other",
+        "e2: takes its etcd to the new version, one member after the other",
+        "e3: takes its etcd to the new version, one member after the other",
+        "a: kubeadm takes API server, controller manager and scheduler to the new version",
+      ],
+    ],
+    [
+      "events of its own",
+      { etcd: { ...settings().etcd, events: "own" } },
+      [
+        "a: kubeadm takes etcd, API server, controller manager and scheduler to the new version; then the members that kubeadm does not know, one after the other",
+      ],
+    ],
+  ])("takes %s", (_, more, expected) => {
+    const of = settings(more);
+    const layout = planControlPlane(of);
+    expect(upgradeProblems(of, layout, "1.37.2", [found("a", "1.36.3")]).length).toBe(0);
+    const { steps } = upgradeOperation({ settings: of, plan: layout }, { to: "1.37.2" });
+    expect(
+      steps.flatMap(({ host, what }) =>
+        what.includes("new version") && !/kubelet|Ready/.test(what) ? [`${host}: ${what}`] : [],
+      ),
+    ).toEqual(expected);
+    for (const { host, script, standing } of steps) {
+      execFileSync("bash", ["-n"], { input: script, stdio: "pipe" });
+      // No host of etcd alone is a node, and none but a host with a member can be asked for a snapshot.
+      expect(script).not.toMatch(/(drain|uncordon|node\/)[^\n]*\be[123]\b/);
+      if (script.includes("snapshot save")) expect(layout.members).toContain(host);
+      expect(standing?.during.alive).toBeGreaterThanOrEqual(layout.quorum - (layout.tolerance === 0 ? 1 : 0));
+      // Whatever kubeadm does not make is brought to the image that it names, and only after it is the new one.
+      const made = layout.etcd.filter((member) => member.host === host && member.madeBy === "quorum");
+      if (!/kubeadm upgrade|have=\$\(kubeadm version/.test(script)) continue;
+      for (const { pod, ports } of made) {
+        const change = script.indexOf(`etcd_change ${pod} ${ports.client} `);
+        expect(change).toBeGreaterThan(script.indexOf("have=$(kubeadm version"));
+        expect(change).toBeGreaterThan(script.indexOf("kubeadm upgrade"));
+      }
+      if (layout.apiServers.filter((one) => one.host === host).length > 1)
+        expect(script.indexOf("follow kube-apiserver2 6453")).toBeGreaterThan(script.lastIndexOf("etcd_change etcd"));
+    }
+  });
+
+  it("is refused where a host of etcd alone has a member that does not answer, or no programs of the release", () => {
+    const role = "etcd" as const;
+    const of = settings({
+      hosts: {
+        a: { address: "192.0.2.11", role: "control-plane" },
+        e1: { address: "192.0.2.21", role },
+        e2: { address: "192.0.2.22", role },
+        e3: { address: "192.0.2.23", role },
+      },
+      endpoint: "k8s.example.com:8443",
+    });
+    const findings = [
+      found("a", "1.36.3", { etcd: "off" }),
+      found("e1", "1.36.3"),
+      found("e2", "1.36.3", { etcd: "off" }),
+      found("e3", "1.36.3", { releases: {} }),
+    ];
+    expect(shown(upgradeProblems(of, planControlPlane(of), "1.37.2", findings))).toEqual([
+      expect.stringMatching(/hosts\.e2 has a member of etcd that does not answer/),
+      expect.stringMatching(/hosts\.e3 has kubeadm 1\.36\.3 and kubelet 1\.36\.3 and no 1\.37\.2/),
+    ]);
+  });
+
   it("drains only where pods have another host to go to", () => {
     const drains = (of: typeof input) =>
-      upgradeOperation(of, planControlPlane(of), { to: "1.37.2" }).steps.filter(({ what }) =>
+      upgradeOperation({ settings: of, plan: planControlPlane(of) }, { to: "1.37.2" }).steps.filter(({ what }) =>
         what.startsWith("drains"),
       );
     expect(drains(input)).toHaveLength(0);
     expect(drains(members(3))).toHaveLength(3);
     expect(drains(settings())).toHaveLength(0);
     expect(
-      formatOperation(upgradeOperation(settings(), planControlPlane(settings()), { to: "1.37.2" }), "text"),
+      formatOperation(
+        upgradeOperation({ settings: settings(), plan: planControlPlane(settings()) }, { to: "1.37.2" }),
+        "text",
+      ),
     ).toMatch(/One member: the API does not answer while etcd/);
   });
 

@@ -28,6 +28,14 @@ describe("how Istio is had", () => {
 
   test.each<[string, Partial<InstallationNeeds>, RegExp[]]>([
     [
+      "a share of traces where proxies send none",
+      {
+        mesh: { ...mesh, telemetry: { samplingPercent: 10 } },
+        monitoring: { prometheus: { enabled: true }, tls: { issuer: "own" } },
+      },
+      [/^quorum:mesh\.telemetry\.samplingPercent is 10, but quorum:monitoring\.tls is set.*leave it out/],
+    ],
+    [
       "a revision of one's own",
       { mesh: { ...mesh, revision: "stable" } },
       [/^quorum:mesh\.revision is "stable".*leave it out$/],

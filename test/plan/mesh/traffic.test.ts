@@ -46,7 +46,7 @@ function planned(wanted: Wanted) {
   const { traffic, policies } = plan(wanted);
   if (traffic === undefined) throw new Error("there is no mesh");
   const find = (kind: string, name: string): any =>
-    [...traffic.authorization, ...traffic.reach, ...traffic.edge, ...traffic.tokens].find(
+    [...traffic.authorization, ...traffic.reach, ...traffic.egress, ...traffic.edge, ...traffic.tokens].find(
       (one) => one.kind === kind && one.name === name,
     )?.spec;
   const network = (name: string) => policies.find((one) => one.name === name)?.spec;
@@ -220,7 +220,9 @@ describe("external hosts", () => {
       resolution: "DNS",
       ports: [{ number: 80, protocol: "HTTP", targetPort: 443 }],
     });
-    expect(find("DestinationRule", "api").trafficPolicy).toEqual({ tls: { mode: "SIMPLE", sni: "api.example.com" } });
+    expect(find("DestinationRule", "api").trafficPolicy).toEqual({
+      tls: { mode: "SIMPLE", sni: "api.example.com", caCertificates: "system" },
+    });
     expect(find("VirtualService", "api").http[0]).toMatchObject({
       timeout: "2s",
       retries: { attempts: 1, perTryTimeout: "800ms" },

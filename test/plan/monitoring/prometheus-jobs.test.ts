@@ -267,3 +267,27 @@ it("scrapes the kinds of those services that want it", () => {
   };
   expect(scrapedTypes(wanted)).toEqual(["batch", "business"]);
 });
+
+describe("the balancer before the API servers", () => {
+  const layout = (targets: object) =>
+    needs({ controlPlane: { ...needs().controlPlane, layout: { targets, apiPorts: [] } } as never }, allParts);
+  const jobOf = (settings: ReturnType<typeof needs>, name: string) =>
+    scrapeJobs(settings).find(({ job_name }) => job_name === name);
+
+  it("is scraped at each host by its address, and a host that is gone stays a target", () => {
+    const haproxy = [{ address: "192.0.2.1:8405", node: "a", pod: "haproxy-a" }];
+    expect(jobOf(layout({ haproxy }), "haproxy")?.static_configs).toEqual([
+      { targets: ["192.0.2.1:8405"], labels: { namespace: "kube-system", pod: "haproxy-a", node: "a" } },
+    ]);
+    expect(jobOf(layout({}), "haproxy")).toBeUndefined();
+  });
+
+  it("has an address that node-exporter tells of; those of pods' links are left out", () => {
+    const [rule] = jobOf(layout({}), "node-exporter")?.metric_relabel_configs ?? [];
+    expect(rule).toEqual({
+      action: "drop",
+      source_labels: ["__name__", "scope"],
+      regex: "node_network_address_info;link-local",
+    });
+  });
+});

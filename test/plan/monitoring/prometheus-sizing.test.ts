@@ -32,6 +32,20 @@ describe("the number of series", () => {
     expect(grown).toBe(series);
   });
 
+  it("grows with a mesh: a proxy for each pod, more for each service and version that it calls, and the mesh's own parts", () => {
+    const mesh = { mode: "install" as const, istiod: { replicas: 1 } };
+    const plain = { kind: "Deployment" as const, replicas: 2, volumes: {}, scrape: true };
+    const services = { a: { ...plain, calls: ["b"] }, b: { ...plain, calls: [], versions: { v1: {}, v2: {} } } };
+    const total = (more: object) => estimatedSeries({ ...needs({ platform: "shared" }), services, ...more });
+    const without = total({});
+    // b has two pods of each version; a knows b and both of its versions.
+    expect(total({ mesh: { ...mesh, mode: "existing" } }) - without).toBe(2 * (110 + 3 * 65) + 4 * 110);
+    expect(total({ mesh }) - total({ mesh: { ...mesh, mode: "existing" } })).toBeGreaterThanOrEqual(300 + 60);
+    const external = { msgd: { gateway: true } };
+    expect(total({ mesh: { ...mesh, external, egress: { replicas: 2 } } }) - total({ mesh })).toBe(2 * (110 + 65));
+    expect(total({ mesh: { ...mesh, mode: "off" } })).toBe(without);
+  });
+
   it("grows with hosts and with parts, and with nothing else on a shared platform", () => {
     const hosts = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, { role: "control-plane" }]));
@@ -42,6 +56,30 @@ describe("the number of series", () => {
     expect(on(3, "owned")).toBeGreaterThan(2 * on(1, "owned"));
     expect(on(3, "shared")).toBe(on(1, "shared"));
     expect(estimatedSeries(needs({}, allParts))).toBeGreaterThan(estimatedSeries(needs()));
+  });
+
+  it("counts every member and API server of a host, and no host of etcd alone as a node", () => {
+    const host = (role: string, more = {}) => ({ role, ...more });
+    const on = (controlPlane: object) =>
+      estimatedSeries(
+        needs({ controlPlane: { mode: "kubeadm", metrics: true, kubelet: {}, hosts: {}, ...controlPlane } }),
+      );
+    const one = { hosts: { a: host("control-plane") } };
+    // API server, controller manager and scheduler; pods that cAdvisor tells of.
+    const [instance, member, pod] = [4000 + 600 + 200, 1450, 30];
+    expect(on({ ...one, goal: "control-plane-redundancy" }) - on(one)).toBe(instance + 2 * member + 5 * pod);
+    expect(on({ ...one, etcd: { events: "own" } }) - on(one)).toBe(member + pod);
+    const etcd = { e1: host("etcd"), e2: host("etcd"), e3: host("etcd") };
+    expect(on({ hosts: { ...one.hosts, ...etcd } }) - on(one)).toBe(2 * member - pod);
+    const three = { hosts: { a: host("control-plane"), b: host("control-plane"), c: host("control-plane") } };
+    const several = {
+      hosts: {
+        ...three.hosts,
+        a: host("control-plane", { etcdMembers: 3 }),
+        b: host("control-plane", { etcdMembers: 2 }),
+      },
+    };
+    expect(on(several) - on(three)).toBe(2 * member + 2 * pod);
   });
 
   function withPods(replicas: number, scrape = true) {

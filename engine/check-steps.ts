@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { root } from "../local/paths.ts";
+import { ensurePart, type PartName } from "../local/toolchain.ts";
+import { runProcess } from "./process.ts";
+
+/** One check of the checkout. The workflow for pull requests runs each by its name, so the two cannot differ. */
+export interface CheckStep {
+  readonly name: string;
+  readonly what: string;
+  /** Programs that it needs and that are built where they are not there yet. */
+  readonly parts?: readonly PartName[];
+  /** Arguments of Node, one list for each run, all of them run whatever the others come to. */
+  readonly runs: () => readonly (readonly string[])[];
+}
+
+const module = (path: string) => join(root, "node_modules", path);
+const quorum = (...args: string[]) => [join(root, "engine", "cli.ts"), ...args];
+const vitest = (...args: string[]) => [module("vitest/vitest.mjs"), "run", "--project", "unit", ...args];
+const stacks = ["dev", "prod"];
+
+export const checkSteps: readonly CheckStep[] = [
+  { name: "format", what: "the common format", runs: () => [[module("prettier/bin/prettier.cjs"), "--check", "."]] },
+  { name: "lint", what: "the lint rules", runs: () => [[module("eslint/bin/eslint.js"), "."]] },
+  { name: "types", what: "the types", runs: () => [[module("typescript/bin/tsc"), "--noEmit"]] },
+  {
+    name: "workflows",
+    what: "the workflows, by actionlint",
+    parts: ["actionlint"],
+    runs: () => [vitest("test/workflows.test.ts")],
+  },
+  {
+    name: "policy",
+    what: "what no stack may ship, on the renders of dev and prod",
+    runs: () => stacks.map((stack) => quorum("policy", "--stack", stack)),
+  },
+  {
+    name: "rules",
+    what: "the alerts' tests, by promtool",
+    parts: ["prometheus"],
+    runs: () => [vitest("test/rules/")],
+  },
+  {
+    name: "schemas",
+    what: "the manifests of dev and prod against the schemas of each Kubernetes release, by kubeconform",
+    parts: ["kubeconform"],
+    runs: () => [vitest("test/conformance/")],
+  },
+  { name: "unit", what: "the unit tests", runs: () => [quorum("test", "unit")] },
+];
+
+/** Runs one step, its words on this terminal. @returns the worst exit code */
+export async function runStep({ parts = [], runs }: CheckStep): Promise<number> {
+  for (const part of parts) await ensurePart(part, (line) => console.error(line));
+  let worst = 0;
+  for (const args of runs()) {
+    const { code } = await runProcess(process.execPath, args, { cwd: root, inherit: true });
+    worst = Math.max(worst, code);
+  }
+  return worst;
+}
