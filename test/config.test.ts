@@ -259,7 +259,7 @@ describe("a bad configuration", () => {
       "unknown section",
       { ...good, servces: {} },
       [
-        "quorum:servces is not a known key, but it must be one of platform, images, services, jobs, namespaces, security, storage, backup, ingress, registry, monitoring, mesh, ui, controlPlane; did you mean services?",
+        "quorum:servces is not a known key, but it must be one of platform, images, services, jobs, namespaces, security, storage, backup, ingress, registry, monitoring, mesh, ui, controlPlane, policy; did you mean services?",
       ],
     ],
     [

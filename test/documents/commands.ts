@@ -95,4 +95,8 @@ export const proofs: readonly Proof[] = [
     by: { "test/cluster/stacks/alerts.test.ts": /amtool/ },
   },
   { command: /^kubectl get secret grafana-admin .*$/, by: { "test/cluster/grafana.test.ts": /grafana-admin/ } },
+  {
+    command: /^npm run supply-chain -- (keygen|attach|verify)( --stack prod)?( --key \S+)?$/,
+    by: { "test/cluster/stacks/supply-chain.test.ts": /"keygen"[^]*"attach"[^]*"verify"/ },
+  },
 ];
