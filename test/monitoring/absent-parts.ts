@@ -31,6 +31,13 @@ export const writtenParts: readonly AbsentPart[] = [
         : undefined,
   },
   {
+    name: "balancer",
+    reason: ({ controlPlane }) =>
+      controlPlane.mode === "kubeadm" && controlPlane.balancer?.kind === "haproxy"
+        ? undefined
+        : "the control plane has no HAProxy of its own",
+  },
+  {
     name: "alertmanager-peers",
     reason: ({ monitoring }) =>
       monitoring.alertmanager.replicas === 1 ? "the only member of Alertmanager has no other" : undefined,
