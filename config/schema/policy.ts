@@ -22,7 +22,7 @@ const exception = mapping({
 
 /** What the stack may ship. */
 export const policySchema = mapping({
-  /** Whether findings stop `up` and fail `preview`, or are only told. @default mandatory for a stack named prod, else advisory */
+  /** Whether findings stop `up` and fail `preview`, or are only told. @default mandatory for a stack whose name begins with prod, else advisory */
   enforcement: choice(["advisory", "mandatory"]).optional(),
   /** Rules that stop `up` though the others are advisory. */
   mandatory: list(choice(ruleNames), "names of rules").default([]),
