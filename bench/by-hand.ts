@@ -19,7 +19,7 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
   const { podSubnet, serviceSubnet } = controlPlane.network;
   const mirror = `localhost:${registryPort}`;
   const patches = (name: string) =>
-    `mkdir -p /root/patches && echo 'cgroupRoot: /quorum/${name}' > /root/patches/kubeletconfiguration0+merge.yaml`;
+    `mkdir -p /etc/kubernetes/patches && echo 'cgroupRoot: /quorum/${name}' > /etc/kubernetes/patches/kubeletconfiguration0+merge.yaml`;
   const node = (name: string, address: string) => ({
     nodeRegistration: {
       name,
@@ -27,11 +27,11 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
       kubeletExtraArgs: [{ name: "node-ip", value: address }],
       ignorePreflightErrors: ["SystemVerification"],
     },
-    patches: { directory: "/root/patches" },
+    patches: { directory: "/etc/kubernetes/patches" },
   });
   const kubeadm = "kubeadm.k8s.io/v1beta4";
   const written = (documents: readonly object[]) =>
-    `cat > /root/kubeadm.yaml <<'END'\n${documents.map((document) => stringify(document)).join("---\n")}END`;
+    `cat > /etc/kubernetes/kubeadm.yaml <<'END'\n${documents.map((document) => stringify(document)).join("---\n")}END`;
   const localAPIEndpoint = (address: string) => ({ advertiseAddress: address, bindPort: 6443 });
   const initial = [
     {
@@ -58,7 +58,7 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
     },
     { apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration", conntrack: { maxPerCore: 0 } },
   ];
-  const init = `kubeadm init --config /root/kubeadm.yaml --upload-certs`;
+  const init = `kubeadm init --config /etc/kubernetes/kubeadm.yaml --upload-certs`;
   await own.ssh(first.name, `set -e\n${patches(first.name)}\n${written(initial)}\n${init}`);
   const key = (
     await own.ssh(first.name, "kubeadm init phase upload-certs --upload-certs 2>/dev/null | tail -n 1")
@@ -74,7 +74,10 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
       controlPlane: { localAPIEndpoint: localAPIEndpoint(address), certificateKey: key },
       ...node(name, address),
     };
-    await own.ssh(name, `set -e\n${patches(name)}\n${written([join])}\nkubeadm join --config /root/kubeadm.yaml`);
+    await own.ssh(
+      name,
+      `set -e\n${patches(name)}\n${written([join])}\nkubeadm join --config /etc/kubernetes/kubeadm.yaml`,
+    );
   }
   await own.ssh(
     first.name,

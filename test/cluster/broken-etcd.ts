@@ -12,18 +12,18 @@ ctr -n k8s.io tasks kill -s SIGKILL ${etcdContainer}
 sleep 5`;
 
 /** A script for a host: its etcd loses its folder, and begins an empty cluster by itself, as kubeadm's manifest of a first host has it. */
-export const emptyData = `mv /etc/kubernetes/manifests/etcd.yaml /root/
+export const emptyData = `mv /etc/kubernetes/manifests/etcd.yaml ~/
 for i in $(seq 60); do [ -n "${etcdContainer}" ] || break; sleep 1; done
 rm -rf /var/lib/etcd/member
-mv /root/etcd.yaml /etc/kubernetes/manifests/
+mv ~/etcd.yaml /etc/kubernetes/manifests/
 for i in $(seq 60); do [ -d /var/lib/etcd/member/snap ] && break; sleep 1; done
 sleep 5`;
 
 /** A snapshot of etcd, brought off its host into a folder, as a site would keep it. @returns the file */
 export async function saveSnapshot(own: OwnHosts, host: string, folder: string, name: string): Promise<string> {
-  await own.etcdctl(host, `snapshot save /root/${name} >&2`);
+  await own.etcdctl(host, `snapshot save ~/${name} >&2`);
   const file = join(folder, name);
-  writeFileSync(file, Buffer.from(await own.ssh(host, `base64 /root/${name}; rm /root/${name}`), "base64"));
+  writeFileSync(file, Buffer.from(await own.ssh(host, `base64 ~/${name}; rm ~/${name}`), "base64"));
   return file;
 }
 

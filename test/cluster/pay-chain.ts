@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { OwnHosts } from "./own-hosts.ts";
 import { root } from "./quorum.ts";
+import { appImages, lonePrometheus, stockMesh } from "./small-sections.ts";
 
 /** The machine itself, as its local hosts see it: where msgd runs, outside the mesh and the cluster. */
 export const outside = "10.210.0.1";
@@ -33,13 +34,8 @@ export const half = { "v0.1": { weight: 50 }, "v0.2": { weight: 50 } };
 /** The sections of a stack with seed 003's sample in a mesh: front calls svca, svca svcb, svcb msgd; stranger calls nobody. */
 export function paySections({ versions = half, svcb = {}, external, asked, mesh, monitoring }: Wanted = {}): Map {
   const common = { image: "app", replicas: 1, resources: { cpuMillis: 10, memoryMiB: 96 } };
-  const off = { enabled: false };
   return {
-    images: {
-      registry: "localhost:5000",
-      mirror: "localhost:5000",
-      builds: { app: { context: "app", network: "host" } },
-    },
+    images: appImages,
     storage: { provisioner: "local-path", retain: false },
     services: {
       front: { ...common, role: "web", calls: ["svca"] },
@@ -62,26 +58,11 @@ export function paySections({ versions = half, svcb = {}, external, asked, mesh,
     },
     jobs: {},
     mesh: {
-      mode: "install",
-      build: "stock",
-      cni: { binDir: "/usr/lib/cni" },
-      istiod: { cpuMillis: 20 },
-      proxy: { cpuMillis: 5 },
+      ...stockMesh,
       ...(external && { external }),
       ...mesh,
     },
-    monitoring: {
-      prometheus: { retentionDays: 1, storageGiB: 1, scrapeIntervalSeconds: 5, cpuMillis: 20 },
-      alertmanager: off,
-      grafana: off,
-      loki: off,
-      zipkin: off,
-      collector: { agent: off },
-      kubeStateMetrics: off,
-      nodeExporter: off,
-      metricsServer: off,
-      ...monitoring,
-    },
+    monitoring: { ...lonePrometheus, ...monitoring },
   };
 }
 

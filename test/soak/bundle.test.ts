@@ -34,7 +34,7 @@ const bundle = () =>
 /** Carries the folder to a host, runs it there as its README says, and takes it along again. @returns the last line */
 async function visit(host: string): Promise<string> {
   const { stdout: folder } = await runProcess("bash", ["-c", `tar -C ${stick} -cf - bundle | base64 -w0`], {});
-  const there = "/root/stick";
+  const there = "~/stick";
   await own.ssh(host, `rm -rf ${there}; mkdir ${there}; base64 -d <<'END' | tar -C ${there} -xf -\n${folder}\nEND`);
   const said = await own.ssh(host, `bash ${there}/bundle/run.sh < /dev/null`);
   const back = await own.ssh(host, `tar -C ${there} -cf - bundle | base64 -w0; rm -rf ${there}`);

@@ -4,6 +4,7 @@ import { effectOf } from "../../components/plan/control-plane/losses.ts";
 import { loadStack } from "../../engine/load-stack.ts";
 import { type OwnHosts, withOwnHosts } from "../cluster/own-hosts.ts";
 import { eventually } from "../cluster/quorum.ts";
+import { lonePrometheus } from "../cluster/small-sections.ts";
 
 /** Layouts that kubeadm alone does not make, on real hosts: each does what its plan says when something of it is lost. */
 
@@ -54,15 +55,10 @@ const apiServerBack = (own: OwnHosts, host: string) =>
     `for i in $(seq 300); do [ "$(curl -ks https://$(hostname):6443/readyz)" = ok ] && exit 0; sleep 1; done; exit 1`,
   );
 
-const off = { enabled: false };
 /** A Prometheus of the stack, and nothing else that watches. */
 const watched = {
   storage: { provisioner: "local-path", retain: false },
-  monitoring: {
-    prometheus: { retentionDays: 1, storageGiB: 1, scrapeIntervalSeconds: 5, cpuMillis: 20 },
-    ...{ alertmanager: off, grafana: off, loki: off, zipkin: off, collector: { agent: off } },
-    ...{ kubeStateMetrics: off, nodeExporter: off, metricsServer: off },
-  },
+  monitoring: lonePrometheus,
 };
 
 /** Waits until the stack's Prometheus has scraped every etcd member and every part of the control plane, each by its own port. */

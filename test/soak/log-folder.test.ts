@@ -72,7 +72,7 @@ test("a folder 0.tmp ends etcd at each start; moved away as the runbook says, no
 
   const page = readFileSync(join(root, "docs/runbooks/etcd-member-corrupt.md"), "utf8");
   const command = /^ssh root@\$ADDRESS '(mv .*0\.tmp.*)'$/m.exec(page)?.[1] ?? "false";
-  const here = command.replace("/var/lib/etcd/", `${data}/`).replace("/root/", `${folder}/`);
+  const here = command.replace("/var/lib/etcd/", `${data}/`).replace("~/", `${folder}/`);
   expect((await runProcess("bash", ["-c", here], {})).code).toBe(0);
   start();
   await answers();

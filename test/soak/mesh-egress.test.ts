@@ -8,20 +8,16 @@ import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OwnHosts } from "../cluster/own-hosts.ts";
+import { appImages, noMonitoring, stockMesh } from "../cluster/small-sections.ts";
 
 const host = "egress-74";
 /** The machine itself, as its local hosts see it: outside the mesh and the cluster. */
 const outside = "10.210.0.1";
 const ports = { msgd: 9987, other: 9988, echo: 9986, secure: 9985, nobody: 9984 } as const;
-const off = { enabled: false };
 const app = { image: "app", role: "web", replicas: 1, resources: { cpuMillis: 10, memoryMiB: 96 } };
 const led = { address: outside, gateway: true };
 const sections = {
-  images: {
-    registry: "localhost:5000",
-    mirror: "localhost:5000",
-    builds: { app: { context: "app", network: "host" } },
-  },
+  images: appImages,
   storage: { provisioner: "local-path", retain: false },
   services: {
     payer: { ...app, calls: ["msgd", "echo", "secure"] },
@@ -30,11 +26,7 @@ const sections = {
   },
   jobs: {},
   mesh: {
-    mode: "install",
-    build: "stock",
-    cni: { binDir: "/usr/lib/cni" },
-    istiod: { cpuMillis: 20 },
-    proxy: { cpuMillis: 5 },
+    ...stockMesh,
     egress: { replicas: 1, cpuMillis: 10, memoryMiB: 128 },
     external: {
       msgd: { ...led, port: ports.msgd, protocol: "http", timeoutMillis: 3000, retries: { attempts: 1 } },
@@ -43,17 +35,7 @@ const sections = {
       secure: { ...led, port: ports.secure, protocol: "http", tls: { plainPort: 8085, sni: "secure.example.com" } },
     },
   },
-  monitoring: {
-    prometheus: off,
-    alertmanager: off,
-    grafana: off,
-    loki: off,
-    zipkin: off,
-    collector: { agent: off },
-    kubeStateMetrics: off,
-    nodeExporter: off,
-    metricsServer: off,
-  },
+  monitoring: noMonitoring,
 };
 
 /** Asks from inside a pod; the answer's status and text, or why there was none. */

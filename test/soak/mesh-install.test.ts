@@ -6,16 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OwnHosts } from "../cluster/own-hosts.ts";
 import { succeed } from "../cluster/quorum.ts";
+import { appImages, lonePrometheus, stockMesh } from "../cluster/small-sections.ts";
 
 const host = "meshed-1";
-const off = { enabled: false };
 const app = { image: "app", role: "web", replicas: 1 };
 const sections = {
-  images: {
-    registry: "localhost:5000",
-    mirror: "localhost:5000",
-    builds: { app: { context: "app", network: "host" } },
-  },
+  images: appImages,
   services: {
     web: { ...app, ingress: { hostname: "web.example.com", tls: {} } },
     front: { ...app, calls: ["web"], ingress: { hostname: "front.example.com" } },
@@ -26,25 +22,9 @@ const sections = {
     tick: { schedule: "*/1 * * * *", call: "web/health" },
   },
   ingress: { controller: "istio", replicas: 1, expose: { httpPort: 8088, httpsPort: 443 } },
-  mesh: {
-    mode: "install",
-    build: "stock",
-    cni: { binDir: "/usr/lib/cni" },
-    istiod: { cpuMillis: 20 },
-    proxy: { cpuMillis: 5 },
-  },
+  mesh: stockMesh,
   storage: { provisioner: "local-path", retain: false },
-  monitoring: {
-    prometheus: { enabled: true, storageGiB: 1, retentionDays: 1, scrapeIntervalSeconds: 5, cpuMillis: 20 },
-    alertmanager: off,
-    grafana: off,
-    loki: off,
-    zipkin: off,
-    kubeStateMetrics: off,
-    nodeExporter: off,
-    metricsServer: off,
-    collector: { agent: off },
-  },
+  monitoring: lonePrometheus,
 };
 
 /** Calls a URL from inside a pod; the answer's status, or why there was none. */

@@ -6,19 +6,9 @@ import { egressPortOf } from "../../../components/plan/mesh/mesh-parts.ts";
 import { planTraffic, type TrafficNeeds } from "../../../components/plan/mesh/traffic.ts";
 import type { ExternalHost } from "../../../components/plan/mesh/traffic-settings.ts";
 import { connectionSettings } from "../connections/connection-settings.ts";
-import { anExternal, aService, outliers } from "./settings.ts";
+import { anExternal, aService, namespaces, outliers } from "./settings.ts";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- what Istio reads has no types of its own here */
-const namespaces = {
-  apps: "shop",
-  monitoring: "watch",
-  agents: "look",
-  ingress: "door",
-  registry: "store",
-  ui: "view",
-  mesh: "istio-system",
-  meshAgents: "istio-cni",
-};
 const gatewayHost = "istio-egress.istio-system.svc.cluster.local";
 const gatewayPods = { istio: "istio-egress" };
 

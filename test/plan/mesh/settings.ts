@@ -7,8 +7,12 @@ import type {
   TextMatch,
   TrafficService,
 } from "../../../components/plan/mesh/traffic-settings.ts";
+import { namespaces as otherNamespaces } from "../connections/connection-settings.ts";
 
 export const namespace = "apps";
+
+/** Where everything is, with Istio's parts where its own documents have them. */
+export const namespaces = { ...otherNamespaces, mesh: "istio-system", meshAgents: "istio-cni" };
 
 export function aService(more: Partial<TrafficService> = {}): TrafficService {
   return { port: 8080, calls: [], ...more };

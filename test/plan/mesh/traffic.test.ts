@@ -3,19 +3,9 @@ import { type ConnectionSettings, planConnections } from "../../../components/pl
 import { planNetworkPolicies } from "../../../components/plan/connections/network-policies.ts";
 import { planTraffic, type TrafficNeeds } from "../../../components/plan/mesh/traffic.ts";
 import { connectionSettings } from "../connections/connection-settings.ts";
-import { anExternal, aService } from "./settings.ts";
+import { anExternal, aService, namespaces } from "./settings.ts";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- what Istio reads has no types of its own here */
-const namespaces = {
-  apps: "shop",
-  monitoring: "watch",
-  agents: "look",
-  ingress: "door",
-  registry: "store",
-  ui: "view",
-  mesh: "istio-system",
-  meshAgents: "istio-cni",
-};
 type Service = TrafficNeeds["services"][string] & Partial<ConnectionSettings["services"][string]>;
 interface Wanted {
   readonly services: Readonly<Record<string, Service>>;
