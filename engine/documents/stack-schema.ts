@@ -92,8 +92,10 @@ function improve(schema: z.ZodType, json: JsonSchema, comments: SchemaComments):
   const alternatives = alternativesOf(schema);
   if (alternatives !== undefined) json.anyOf = alternatives.map((one) => schemaOf(one, comments));
   const said = allowedText(schema);
-  if (said !== undefined && json.description === undefined) json.description = said;
-  if (json.properties !== undefined) describeKeys(json, json.properties, comments);
+  if (said !== undefined && json.description === undefined) json.description = sentence(said);
+  // A default around a mapping shows the same properties again.
+  const mapping = schema._zod.def.type === "object";
+  if (mapping && json.properties !== undefined) describeKeys(json, json.properties, comments);
   if (json.propertyNames !== undefined) json.propertyNames = withoutSecret(json.propertyNames);
   if (json.type === "string" && json.enum === undefined && json.const === undefined) orSecret(json);
 }
