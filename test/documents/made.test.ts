@@ -42,6 +42,13 @@ describe("the schema of stack files", () => {
     expect(reader.safeParse({ ...file, config: { ...file.config, [`quorum:${section}`]: value } }).success).toBe(false);
   });
 
+  it("says nothing twice of a key", () => {
+    const texts = [...readFileSync(join(root, "stack.schema.json"), "utf8").matchAll(/"description": "(.*)"/g)];
+    const twice = texts.filter(([, text = ""]) => /(^|\. )([^.]{20,}\.) \2/.test(text));
+    expect(texts.length).toBeGreaterThan(100);
+    expect(twice.map(([, text]) => text)).toEqual([]);
+  });
+
   it("refuses a file without what every stack must say", () => {
     const sections = Object.entries(stackFile("dev").config);
     const config = Object.fromEntries(sections.filter(([key]) => key !== "quorum:controlPlane"));
