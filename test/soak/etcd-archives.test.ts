@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { makeIdentity } from "../../components/control-plane/care/age.mjs";
 import { secretVariable } from "../../engine/stack.ts";
 import { binaryPath, ensurePart } from "../../local/toolchain.ts";
+import { makeObjects, missingObjects } from "../cluster/many-objects.ts";
 import { OwnHosts } from "../cluster/own-hosts.ts";
 import { eventually, quorum, succeed } from "../cluster/quorum.ts";
 
@@ -143,5 +144,34 @@ describe("archives of etcd in an object store", () => {
     await startStore();
     await succeed(["backup", "run", "etcd", ...stack()]);
     expect(stored()).toHaveLength(before.length + 2);
+  });
+
+  test("bring the cluster back on a machine that has nothing, with its authorities and its encrypted Secrets", async () => {
+    const authority = () => own.ssh("archives-1", "sha256sum < /etc/kubernetes/pki/ca.crt");
+    const [before, objects] = [await authority(), 50];
+    await makeObjects(own, "keep", objects);
+    const secret = ["secret", "opened", "--namespace", "keep"];
+    await own.kubectl(["create", "secret", "generic", ...secret.slice(1), "--from-literal=word=kept"]);
+    await succeed(["backup", "run", "etcd", ...stack()]);
+    const { stdout } = await succeed(["backup", "fetch", "etcd", "--to", folder, ...stack()]);
+    const archive = stdout.trim().split("\n").at(-1) ?? "";
+    await own.kubectl(["create", "configmap", "after", "--namespace", "keep"]);
+
+    await own.remake("archives-1");
+    const from = ["--dead", "archives-1", "--from", archive];
+    const closed = await own.tryOperate("recover", ...from, "--key", inFolder("other-key"));
+    expect([closed.code, closed.stderr]).toEqual([
+      1,
+      expect.stringContaining("none of the given keys opens this file"),
+    ]);
+    const { seconds } = await own.operate("recover", ...from, "--key", inFolder("key"));
+    console.log(`recovered from the archive in ${Math.round(seconds)} s`);
+    expect(await authority()).toBe(before);
+    expect(await missingObjects(own, "keep", objects)).toEqual([]);
+    expect(await own.kubectl(["get", ...secret, "--output", "jsonpath={.data.word}"])).toBe(btoa("kept"));
+    const after = await own.tryKubectl(["get", "configmap", "after", "--namespace", "keep"]);
+    expect(after.stderr).toContain("not found");
+    // The store's credentials came back with the data, so the care goes on.
+    await succeed(["backup", "run", "etcd", ...stack()]);
   });
 });
