@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { OwnHosts } from "./own-hosts.ts";
-import { root } from "./quorum.ts";
+import { eventually, root } from "./quorum.ts";
 import { appImages, lonePrometheus, stockMesh } from "./small-sections.ts";
 
 /** The machine itself, as its local hosts see it: where msgd runs, outside the mesh and the cluster. */
@@ -149,28 +149,47 @@ export function times(seen: Readonly<Record<string, number>>, kind: RegExp): num
   return Object.entries(seen).reduce((sum, [key, often]) => sum + (kind.test(key) ? often : 0), 0);
 }
 
-/** msgd of the seed: a process on the machine itself. */
+/** msgd of the seed: a process on the machine itself, which the local hosts' bridge must have been made on. */
 export class Msgd {
   readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  #said = "";
 
-  /** @param tracesEndpoint where it sends its spans */
-  constructor(tracesEndpoint?: string) {
-    this.#child = spawn(process.execPath, [join(root, "app/src/main.ts"), "msgd"], {
-      env: {
-        PATH: process.env["PATH"],
-        HOST: outside,
-        PORT: String(msgdPort),
-        LOG_LEVEL: "warn",
-        ...(tracesEndpoint !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint }),
-      },
-      stdio: "ignore",
-    });
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#closed = once(child, "close");
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#said += text));
+  }
+
+  /**
+   * Starts it, and waits until it answers.
+   * @param tracesEndpoint where it sends its spans
+   * @throws with its words, where it ends instead
+   */
+  static async start(tracesEndpoint?: string): Promise<Msgd> {
+    const msgd = new Msgd(
+      spawn(process.execPath, [join(root, "app/src/main.ts"), "msgd"], {
+        env: {
+          PATH: process.env["PATH"],
+          HOST: outside,
+          PORT: String(msgdPort),
+          LOG_LEVEL: "warn",
+          ...(tracesEndpoint !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint }),
+        },
+        stdio: ["ignore", "ignore", "pipe"],
+      }),
+    );
+    const answers = eventually("msgd answers", 30, async () =>
+      (await fetch(`http://${outside}:${msgdPort}/health`)).ok ? true : undefined,
+    );
+    const ended = msgd.#closed.then(() => Promise.reject(new Error(`msgd has ended\n${msgd.#said}`)));
+    ended.catch(() => undefined);
+    await Promise.race([answers, ended]);
+    return msgd;
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const closed = once(this.#child, "close");
     this.#child.kill("SIGKILL");
-    await closed;
+    await this.#closed;
   }
 }

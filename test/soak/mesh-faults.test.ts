@@ -16,7 +16,7 @@ const twice = { attempts: 2, on: ["5xx"] };
 
 let own: OwnHosts;
 let chain: PayChain;
-let msgd: Msgd;
+let msgd: Msgd | undefined;
 const sections = (svcb: Map, ofVersions: Map = versions) =>
   paySections({ external: declared, versions: ofVersions, svcb });
 
@@ -26,20 +26,20 @@ async function upWith(svcb: Map, ofVersions?: Map): Promise<void> {
 }
 
 beforeAll(async () => {
-  msgd = new Msgd();
   const matches = [toward("bad", { retries: twice }), toward("slow", { timeoutMillis: 500, retries: never })];
   own = await OwnHosts.make({
     name: "mesh-faults",
     hosts: { "mesh-72": "10.210.0.72" },
     sections: sections({ route: { matches } }),
   });
+  msgd = await Msgd.start();
   chain = new PayChain(own);
   await own.up();
 });
 
 afterAll(async () => {
   await own.remove();
-  await msgd.end();
+  await msgd?.end();
 });
 
 /** Asks svcb from svca; how many requests arrived at the version beside what came back. */

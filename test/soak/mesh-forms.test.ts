@@ -28,7 +28,7 @@ const table = {
 
 let own: OwnHosts;
 let chain: PayChain;
-let msgd: Msgd;
+let msgd: Msgd | undefined;
 const sections = (svcb: Map, ofVersions: Map = versions) =>
   paySections({
     external: declared,
@@ -39,19 +39,19 @@ const sections = (svcb: Map, ofVersions: Map = versions) =>
   });
 
 beforeAll(async () => {
-  msgd = new Msgd();
   own = await OwnHosts.make({
     name: "mesh-forms",
     hosts: { "mesh-73": "10.210.0.73" },
     sections: sections({ route: { api: "istio", ...table } }),
   });
+  msgd = await Msgd.start();
   chain = new PayChain(own);
   await own.up();
 });
 
 afterAll(async () => {
   await own.remove();
-  await msgd.end();
+  await msgd?.end();
 });
 
 /** The Gateway API's kinds, of the module that Istio is built from too. */

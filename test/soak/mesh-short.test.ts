@@ -13,19 +13,19 @@ const sections = (versions?: Readonly<Record<string, unknown>>) => ({
 describe("a stack whose services are in a mesh of its own", () => {
   let own: OwnHosts;
   let chain: PayChain;
-  let msgd: Msgd;
+  let msgd: Msgd | undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
 
   beforeAll(async () => {
-    msgd = new Msgd();
     own = await OwnHosts.make({ name: "mesh", hosts: { [host]: "10.210.0.71" }, sections: sections() }, say);
+    msgd = await Msgd.start();
     chain = new PayChain(own);
     const { seconds } = await own.up();
     say(`up with the mesh, from a bare host: ${Math.round(seconds)} s`);
   });
   afterAll(async () => {
     await own.remove();
-    await msgd.end();
+    await msgd?.end();
   });
 
   test("shares payments out to two versions by their weights, through to a host outside", async () => {

@@ -20,18 +20,18 @@ const sections = (wanted: Parameters<typeof paySections>[0] = {}) =>
 
 let own: OwnHosts;
 let chain: PayChain;
-let msgd: Msgd;
+let msgd: Msgd | undefined;
 
 beforeAll(async () => {
-  msgd = new Msgd();
   own = await OwnHosts.make({ name: "mesh-story", hosts: { [host]: "10.210.0.71" }, sections: sections() });
+  msgd = await Msgd.start();
   chain = new PayChain(own);
   await own.up();
 });
 
 afterAll(async () => {
   await own.remove();
-  await msgd.end();
+  await msgd?.end();
 });
 
 interface Span {
@@ -82,8 +82,8 @@ describe("seed 003's story on a real mesh", () => {
   test("one payment is one trace in Zipkin, of all three services, their proxies' spans between the apps'", async () => {
     const way = await forwardCollector();
     try {
-      await msgd.end();
-      msgd = new Msgd(way.endpoint);
+      await msgd?.end();
+      msgd = await Msgd.start(way.endpoint);
       await eventually("msgd to be back", 30, async () =>
         (await chain.one("front", pay)).startsWith("200 ") ? true : undefined,
       );
