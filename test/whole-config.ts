@@ -138,6 +138,34 @@ export function wholeConfig(base: Sections): Sections {
       generatedSecrets: { "shop-database": { namespace: "apps", keys: ["password", "user"], length: 40 } },
     },
     storage: { ...base["storage"] },
+    controlPlane: {
+      ...base["controlPlane"],
+      etcd: {
+        ...(base["controlPlane"]?.["etcd"] as object | undefined),
+        quotaMiB: 4096,
+        backup: {
+          recipients: ["age1k784aja4dcgk287ec3cgynasng4wak682w9ngpvn0tksu6ytsdvq5k0geu"],
+          store: {
+            s3: {
+              endpoint: "https://s3.example.com:8443",
+              bucket: "archives",
+              prefix: "etcd/prod",
+              region: "eu-central-1",
+              provider: "Ceph",
+              accessKeyId: "id",
+              secretAccessKey: "correct horse",
+              caCertificate: pem("CERTIFICATE"),
+              outbound: { subnet: "192.0.2.0/24", port: 8443 },
+            },
+          },
+          schedule: "7 */2 * * *",
+          timeZone: "Europe/Berlin",
+          keep: { last: 12, days: 60 },
+        },
+        maintenance: { schedule: "3 4 * * *", timeZone: "Europe/Berlin", quotaPercent: 70, freeMiB: 100, dryRun: true },
+        drill: { schedule: "@weekly", timeZone: "Europe/Berlin", memoryMiB: 2048 },
+      },
+    },
     backup: {
       repository: "s3:https://s3.example.com/backups",
       password: "correct horse",

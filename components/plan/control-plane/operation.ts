@@ -79,6 +79,9 @@ export const etcdFunctions = `etcd_ctl() {
   "$@" --cacert ${pki}/etcd/ca.crt --cert ${pki}/etcd/server.crt --key ${pki}/etcd/server.key
 }
 members() { etcd_ctl member list --endpoints https://127.0.0.1:${etcdClientPort}; }
+# member_at PEER-URL [ENDPOINTS]: the line of that member, which has no name before its first start; nothing where etcd has none.
+# An etcd that does not tell is a failure, and not an etcd without the member.
+member_at() { listed=$(etcd_ctl member list --endpoints "\${2:-https://127.0.0.1:${etcdClientPort}}") || return 1; echo "$listed" | grep -F " $1," || true; }
 answers() { etcd_ctl endpoint health --endpoints "$1" --command-timeout 3s >/dev/null 2>&1; }
 # kubeadm's own settings lie in every cluster that it made, and in none that an etcd without its data has begun by itself.
 holds_cluster() { etcd_ctl get /registry/configmaps/kube-system/kubeadm-config --keys-only 2>/dev/null | grep -q kubeadm-config; }

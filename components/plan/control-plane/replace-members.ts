@@ -40,6 +40,10 @@ function nextHolder(plan: ControlPlanePlan, name: string, cluster: EtcdCluster):
   return following.find((one) => plan.etcd.some((member) => member.host === one.name && member.cluster === cluster));
 }
 
+/** What is said where a host's etcd does not answer who its members are. */
+export const silentEtcd = (host: string) =>
+  `etcd of ${host} does not tell its members; with the quorum lost, run 'npm run control-plane -- recover'`;
+
 function removalScript(plan: ControlPlanePlan, speaker: PlannedHost, gone: readonly EtcdMember[]): string {
   const [one] = gone;
   const own = plan.etcd.find((member) => member.host === speaker.name && member.cluster === one?.cluster);
@@ -49,11 +53,10 @@ function removalScript(plan: ControlPlanePlan, speaker: PlannedHost, gone: reado
     onlyRun(speaker),
     etcdFunctions,
     ...gone.flatMap(({ name, host, peerUrl, clientUrl, address }) => [
-      // A member that has not started yet has no name: its address tells it.
-      `id=$(etcd_ctl member list --endpoints ${at} | grep -F " ${peerUrl}," | cut -d, -f1)`,
-      `if [ -n "$id" ]; then`,
+      `mine=$(member_at ${peerUrl} ${at}) || fail "${silentEtcd(speaker.name)}"`,
+      `if [ -n "$mine" ]; then`,
       `  if answers ${clientUrl}; then echo done; echo "etcd of ${host} answers at ${address}: there is nothing to replace; to change its machine, turn it off first" >&2; exit 0; fi`,
-      `  etcd_ctl member remove "$id" --endpoints ${at} >&2 || fail "etcd would not remove ${name}; with the quorum lost, run 'npm run control-plane -- recover'"`,
+      `  etcd_ctl member remove "\${mine%%,*}" --endpoints ${at} >&2 || fail "etcd would not remove ${name}; with the quorum lost, run 'npm run control-plane -- recover'"`,
       `fi`,
     ]),
     ...(one?.cluster === "main" && own?.number === 1 ? [`standing`] : []),

@@ -2,7 +2,7 @@ import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import type { HostFindings } from "./host-findings.ts";
 import { adminKubeconfig, onlyRun } from "./host-steps.ts";
 import { type KubeadmSettings, quorumOf } from "./hosts.ts";
-import { generatedRemovals } from "./replace-members.ts";
+import { generatedRemovals, silentEtcd } from "./replace-members.ts";
 import { factsOf } from "./init-step.ts";
 import { hostFolder } from "./kubeadm-config.ts";
 import { standingOf } from "./member-change.ts";
@@ -146,16 +146,15 @@ function removeScript(first: PlannedHost, dead: PlannedHost): string {
     prelude,
     onlyRun(first),
     etcdFunctions,
-    // A member that has not started yet has no name: its address tells it.
-    `id=$(members | grep -F "https://${dead.address}:${etcdPeerPort}" | cut -d, -f1 || true)`,
-    `if [ -n "$id" ]; then`,
+    `mine=$(member_at https://${dead.address}:${etcdPeerPort}) || fail "${silentEtcd(first.name)}"`,
+    `if [ -n "$mine" ]; then`,
     `  if answers https://${dead.address}:${etcdClientPort}; then`,
     `    standing`,
     `    echo done`,
     `    echo "etcd of ${dead.name} answers at ${dead.address}: there is nothing to replace; to change its machine, turn it off first" >&2`,
     `    exit 0`,
     `  fi`,
-    `  etcd_ctl member remove "$id" >&2 || fail "etcd would not remove ${dead.name}; with the quorum lost, run 'npm run control-plane -- recover'"`,
+    `  etcd_ctl member remove "\${mine%%,*}" >&2 || fail "etcd would not remove ${dead.name}; with the quorum lost, run 'npm run control-plane -- recover'"`,
     `fi`,
     `standing`,
   );

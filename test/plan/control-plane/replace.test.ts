@@ -45,6 +45,29 @@ describe("the node that is taken out", () => {
   });
 });
 
+describe("the member that is taken out", () => {
+  const remove = replaceOperation(input, plan, hostOf("h2")).steps.find(({ what }) =>
+    /removes the dead member/.test(what),
+  );
+
+  beforeEach(() => host.write("etc/kubernetes/quorum/cluster", "test\n"));
+
+  it("is not taken for one that has gone already where etcd, without a quorum, does not tell its members", () => {
+    expect(() => host.run(remove!.script)).toThrow(
+      /h0 does not tell its members; with the quorum lost, run .* recover/,
+    );
+  });
+
+  it("has gone already where etcd tells its members and it is none of them", () => {
+    host.program(
+      "etcdctl",
+      `case "$*" in *"member list"*) echo "1, started, h0, https://192.0.2.1:2380, https://192.0.2.1:2379, false" ;; esac`,
+    );
+    expect(host.run(remove!.script)).toContain("standing 1 1");
+    expect(host.calls("etcdctl").join("\n")).not.toContain("member remove");
+  });
+});
+
 describe("a new machine that an earlier run has begun to let in", () => {
   const found = (name: string, ...files: string[]) => {
     host.write("etc/kubernetes/quorum/cluster", "test\n");
