@@ -11,6 +11,11 @@ import { indent, lines, prelude } from "../shell.ts";
 
 const manifests = "/etc/kubernetes/manifests";
 const held = `${hostFolder}/held`;
+/**
+ * Seconds after which a pod that does not come back is taken for one that the kubelet holds back, as it does with one that ended several
+ * times in ten minutes, for up to five of them (CrashLoopBackOff). A kubelet that begins anew has forgotten it.
+ */
+const backOffSeconds = 45;
 
 /**
  * Makes every certificate of the control plane anew, one host at a time, and restarts what reads it only at its start.
@@ -73,6 +78,7 @@ function podLines(host: PlannedHost): string[] {
     `  mv -f ${manifests}/$1.yaml ${held}/$1.yaml`,
     `  wait_for ${nodeSeconds} closed "$2" || { mv -f ${held}/$1.yaml ${manifests}/$1.yaml; fail "$1 of ${host.name} does not end; look at the kubelet's log on ${host.address}"; }`,
     `  mv -f ${held}/$1.yaml ${manifests}/$1.yaml`,
+    `  wait_for ${backOffSeconds} listens "$2" || systemctl restart kubelet >&2`,
     `  wait_for ${nodeSeconds} listens "$2" || fail "$1 of ${host.name} does not come back with its new certificate; look at its log on ${host.address}"`,
     `}`,
     `for file in ${held}/*.yaml; do [ ! -e "$file" ] || mv -f "$file" ${manifests}/; done`,
