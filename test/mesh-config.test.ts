@@ -38,6 +38,8 @@ const external = (more: object): Wanted => ({
   mesh: { external: { msgd: { address: "192.0.2.7", port: 9997, protocol: "http", ...more } } },
 });
 
+const bank = { address: "192.0.2.8", port: 9998, protocol: "http" };
+
 describe("what a mesh takes", () => {
   it.each<[string, Wanted]>([
     ["versions that share all requests out", svcb({})],
@@ -351,6 +353,47 @@ describe("what a mesh refuses, by key", () => {
         'quorum:services.old.calls.0 is "svcb", which is in the mesh and refuses plain text, but quorum:services.old is outside of it, as mesh is false; leave out mesh, or set quorum:services.svcb.mesh to false too',
         "quorum:services.svca.calls.0 says what may be asked of old, but old is outside the mesh, and the network alone does not see requests; write only its name",
         "quorum:services.svca.calls.1 says what may be asked of raw, but its protocol is tcp, without requests; write only its name",
+      ],
+    ],
+    [
+      "calls that nobody would hold to what they say, or that come without a certificate to the egress gateway",
+      {
+        services: {
+          old: { image: "app", mesh: false, calls: ["bank"] },
+          svca: { image: "app", calls: [{ service: "bank", methods: ["GET"] }] },
+        },
+        jobs: { tick: { image: "app", mesh: false, calls: ["bank"] } },
+        mesh: { mode: "install", external: { bank: { ...bank, gateway: true } } },
+      },
+      [
+        'quorum:services.svca.calls.0.service is "bank", which is in quorum:mesh.external, but what is asked of a host outside nobody there can check; write only its name',
+        'quorum:services.old.calls.0 is "bank", which is reached through the egress gateway by mutual TLS, but quorum:services.old is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.bank.gateway',
+        'quorum:jobs.tick.calls.0 is "bank", which is reached through the egress gateway by mutual TLS, but quorum:jobs.tick is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.bank.gateway',
+      ],
+    ],
+    [
+      "an egress gateway of a mesh that the cluster has",
+      { mesh: { external: { bank: { ...bank, gateway: true }, shop: { ...bank, address: "192.0.2.9" } } } },
+      [
+        "quorum:mesh.external.bank.gateway is true, but quorum:mesh.mode is existing, which makes no gateway; leave it out: callers reach the host by their own proxies",
+      ],
+    ],
+    [
+      "ranges of keys that nobody fetches, or that lie in the cluster",
+      {
+        mesh: {
+          mode: "install",
+          jwt: {
+            issuer: "https://id.example.com",
+            jwks: '{"keys": []}',
+            subnets: ["198.51.100.0/24", "10.244.3.0/24"],
+          },
+        },
+        more: { ingress: { controller: "istio" } },
+      },
+      [
+        "quorum:mesh.jwt.subnets is set, but without jwksUri nobody fetches keys; leave it out",
+        'quorum:mesh.jwt.subnets.1 is "10.244.3.0/24", but that lies in the cluster\'s own 10.244.0.0/16; leave it out',
       ],
     ],
     [
