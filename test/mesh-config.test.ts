@@ -430,6 +430,14 @@ describe("what a mesh refuses, by key", () => {
     );
   });
 
+  it("no request less than all is traced on local hosts, and elsewhere Istio's own share, unless one is said", () => {
+    const drawn = (stack: Sections, telemetry = {}) =>
+      parseConfig({ ...stack, mesh: { mode: "existing", telemetry } } as Sections).mesh.telemetry;
+    expect(drawn(base)).toMatchObject({ samplingPercent: 100, accessLogs: "errors" });
+    expect(drawn(runnableSections("prod"))).toMatchObject({ samplingPercent: 1 });
+    expect(drawn(base, { samplingPercent: 0 })).toMatchObject({ samplingPercent: 0 });
+  });
+
   it("faults where hosts are not local, unless asked for", () => {
     const prod = runnableSections("prod");
     const own = (inProduction: boolean) => {
