@@ -57,6 +57,10 @@ describe("what a mesh takes", () => {
       }),
     ],
     [
+      "shares by place, which need no outliers",
+      route({ locality: { "eu/a": { "eu/a": 80, "eu/b": 20 }, us: { "*": 100 } } }),
+    ],
+    [
       "calls with methods and paths, of services and jobs",
       {
         services: {
@@ -261,6 +265,36 @@ describe("what a mesh refuses, by key", () => {
       ],
     ],
     [
+      "shares by place that are not 100, overlap, or name no place",
+      {
+        services: {
+          svcb: { ...versioned, route: { locality: { eu: { "eu/a": 80, "eu/b": 19 }, "eu/a": { "*": 50, us: 50 } } } },
+          svcc: { ...versioned, route: { locality: {} } },
+        },
+      },
+      [
+        "quorum:services.svcb.route.locality.eu has shares that are 99 together, but they must be 100; change one of them",
+        "quorum:services.svcb.route.locality.eu/a.us overlaps with *, which is named before; name places that do not",
+        "quorum:services.svcb.route.locality.eu/a overlaps with eu, which is named before; name places that do not",
+        "quorum:services.svcc.route.locality names no place; name one of callers with shares, or leave it out",
+      ],
+    ],
+    [
+      "a locality of the wrong shape",
+      {
+        services: {
+          svcb: { ...versioned, route: { locality: "near" } },
+          svcc: { ...versioned, route: { locality: { "eu//a": { eu: 100 } } } },
+          svcd: { ...versioned, route: { locality: { eu: { eu: 0, us: 100 } } } },
+        },
+      },
+      [
+        'quorum:services.svcb.route.locality is "near", but it must be one of zone, region, none; set it to one of them',
+        "quorum:services.svcc.route.locality.eu//a is a name that is not allowed; it must be region, region/zone or region/zone/subzone by the labels of hosts, with a star at the end for any; set it, for example to eu-central/eu-central-1a",
+        "quorum:services.svcd.route.locality.eu.eu is 0, but it must be an integer from 1 to 100; set it, for example to 80",
+      ],
+    ],
+    [
       "a locality that nobody fails out of",
       route({ locality: "zone" }),
       [
@@ -432,7 +466,7 @@ describe("what a mesh refuses, by key", () => {
 
   it("no request less than all is traced on local hosts, and elsewhere Istio's own share, unless one is said", () => {
     const drawn = (stack: Sections, telemetry = {}) =>
-      parseConfig({ ...stack, mesh: { mode: "existing", telemetry } } as Sections).mesh.telemetry;
+      parseConfig({ ...stack, mesh: { mode: "existing", telemetry } }).mesh.telemetry;
     expect(drawn(base)).toMatchObject({ samplingPercent: 100, accessLogs: "errors" });
     expect(drawn(runnableSections("prod"))).toMatchObject({ samplingPercent: 1 });
     expect(drawn(base, { samplingPercent: 0 })).toMatchObject({ samplingPercent: 0 });

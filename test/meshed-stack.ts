@@ -3,7 +3,7 @@ import { ensurePart } from "../local/toolchain.ts";
 import { objectsOf, runProgram } from "./program-objects.ts";
 import { runnableSections, type Sections } from "./stacks.ts";
 
-/** Traffic of every kind: versions with weights, a call with paths, a host outside, a name that the edge serves. */
+/** Traffic of every kind: versions with weights, a call with paths, shares by place, a host outside, a name that the edge serves. */
 const meshed: Sections = {
   services: {
     metricsdemo: { image: "app", role: "web", port: 8080, ingress: { hostname: "shop.example.com", tls: {} } },
@@ -13,6 +13,7 @@ const meshed: Sections = {
       role: "svcb",
       calls: ["msgd", "bank", "shop", "vault", "queue"],
       versions: { "v0.1": { weight: 50 }, "v0.2": { weight: 50 } },
+      route: { locality: { "eu/a": { "eu/a": 80, "eu/b": 20 }, us: { "*": 100 } } },
     },
   },
   ingress: { controller: "istio" },
