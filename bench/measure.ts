@@ -98,3 +98,8 @@ export function median(values: readonly (number | undefined)[]): number | undefi
   const lower = sorted[Math.ceil(sorted.length / 2) - 1];
   return upper === undefined || lower === undefined ? undefined : (lower + upper) / 2;
 }
+
+/** The value below which that share of rising values lies, by the nearest rank. */
+export function quantile(rising: readonly number[], share: number): number {
+  return rising[Math.max(0, Math.ceil(share * rising.length) - 1)] ?? NaN;
+}

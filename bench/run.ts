@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { benchCluster, clusterProblem } from "./cluster.ts";
 import { benchControlPlane } from "./control-plane.ts";
 import { benchEtcd } from "./etcd.ts";
-import { benchRoutes } from "./mesh-routes.ts";
+import { benchMesh } from "./mesh.ts";
 import { benchMonitoring } from "./monitoring.ts";
 import { benchDir } from "./paths.ts";
 import { benchRender } from "./render.ts";
@@ -71,7 +71,7 @@ async function measurePart(part: string | undefined, rounds: number | undefined,
     case "monitoring":
       return { rows: await benchMonitoring({ rounds, log }), peers: {} };
     case "mesh":
-      return { rows: benchRoutes(rounds), peers: {} };
+      return { rows: await benchMesh({ rounds, log }), peers: {} };
     case "start":
       return { rows: await benchStart({ cold, log }), peers: {} };
     default:

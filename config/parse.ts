@@ -71,7 +71,7 @@ export interface Config {
   readonly ingress: Ingress;
   readonly registry: Registry | undefined;
   readonly monitoring: PresentParts<Monitoring>;
-  readonly mesh: Mesh;
+  readonly mesh: Mesh & { readonly telemetry: { readonly samplingPercent: number } };
   readonly ui: Ui;
   readonly controlPlane: ControlPlane;
   readonly policy: Policy;
@@ -309,7 +309,10 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     registry,
     ui,
     monitoring,
-    mesh,
+    mesh: {
+      ...mesh,
+      telemetry: { ...mesh.telemetry, samplingPercent: mesh.telemetry.samplingPercent ?? (local ? 100 : 1) },
+    },
     controlPlane,
     policy,
   };
@@ -347,10 +350,8 @@ function readEach<Value>(
   return found;
 }
 
-type Sections = Pick<
-  Config,
-  "services" | "jobs" | "security" | "registry" | "ingress" | "ui" | "mesh" | "controlPlane"
-> & {
+type Sections = Pick<Config, "services" | "jobs" | "security" | "registry" | "ingress" | "ui" | "controlPlane"> & {
+  readonly mesh: Mesh;
   readonly images: Images;
   readonly storage: Storage;
   readonly backup: Backup | undefined;

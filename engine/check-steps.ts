@@ -45,6 +45,12 @@ export const checkSteps: readonly CheckStep[] = [
     parts: ["kubeconform"],
     runs: () => [vitest("test/conformance/")],
   },
+  {
+    name: "mesh",
+    what: "what dev and prod with a mesh say to it, by istioctl and by kube-score",
+    parts: ["helm", "istioctl", "kubeconform", "kube-score"],
+    runs: () => [vitest("test/mesh-analysis.test.ts", "test/conformance/mesh.test.ts")],
+  },
   { name: "unit", what: "the unit tests", runs: () => [quorum("test", "unit")] },
 ];
 

@@ -5,36 +5,10 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeObject } from "../engine/direct/objects.ts";
-import { binaryPath, ensurePart } from "../local/toolchain.ts";
-import { objectsOf, runProgram } from "./program-objects.ts";
-import { runnableSections, type Sections } from "./stacks.ts";
+import { binaryPath } from "../local/toolchain.ts";
+import { meshedObjects } from "./meshed-stack.ts";
 
 const istioctl = binaryPath("istioctl", "istioctl");
-/** Traffic of every kind: versions with weights, a call with paths, a host outside, a name that the edge serves. */
-const meshed: Sections = {
-  services: {
-    metricsdemo: { image: "app", role: "web", port: 8080, ingress: { hostname: "shop.example.com", tls: {} } },
-    svca: { image: "app", role: "svca", calls: [{ service: "svcb", methods: ["GET"], paths: ["/notify"] }] },
-    svcb: {
-      image: "app",
-      role: "svcb",
-      calls: ["msgd", "bank", "shop", "vault", "queue"],
-      versions: { "v0.1": { weight: 50 }, "v0.2": { weight: 50 } },
-    },
-  },
-  ingress: { controller: "istio" },
-  mesh: {
-    mode: "install",
-    kiali: { enabled: true },
-    external: {
-      msgd: { address: "192.0.2.7", port: 9997, protocol: "http" },
-      bank: { address: "192.0.2.8", port: 9998, protocol: "http", gateway: true, timeoutMillis: 500 },
-      shop: { host: "api.example.com", port: 443, protocol: "http", tls: {}, gateway: true },
-      vault: { host: "vault.example.com", port: 8443, protocol: "tls", gateway: true },
-      queue: { address: "192.0.2.9", port: 5672, protocol: "tcp", gateway: true },
-    },
-  },
-};
 const folder = mkdtempSync(join(tmpdir(), "mesh-analysis-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -56,21 +30,12 @@ function analyze(objects: readonly KubeObject[]): string {
   }
 }
 
-function withoutIngress(part: unknown): unknown {
-  if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
-  return Object.fromEntries(Object.entries(part).filter(([field]) => field !== "ingress"));
-}
-
-// Left out until somebody has built istioctl: building it takes minutes, and unit tests take seconds.
+// `npm test` and `npm run check -- mesh` build istioctl, which takes minutes the first time; unit tests alone take seconds, and leave this out
+// where nobody has built it.
 describe.skipIf(!existsSync(istioctl)).each(["dev", "prod"] as const)("istioctl, of stack %s with a mesh", (stack) => {
   let objects: KubeObject[];
   beforeAll(async () => {
-    await ensurePart("helm", () => undefined);
-    const sections = runnableSections(stack);
-    // The mesh's gateway leads to services alone, and those of the stack are others here.
-    const parts = Object.entries(sections["monitoring"] ?? {}).map(([name, part]) => [name, withoutIngress(part)]);
-    const own = { ...sections, jobs: {}, ...meshed, monitoring: Object.fromEntries(parts) as Record<string, unknown> };
-    objects = objectsOf(await runProgram(own, stack), stack);
+    objects = await meshedObjects(stack);
   }, 180_000);
 
   it("finds nothing", () => {

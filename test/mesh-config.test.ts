@@ -38,6 +38,8 @@ const external = (more: object): Wanted => ({
   mesh: { external: { msgd: { address: "192.0.2.7", port: 9997, protocol: "http", ...more } } },
 });
 
+const bank = { address: "192.0.2.8", port: 9998, protocol: "http" };
+
 describe("what a mesh takes", () => {
   it.each<[string, Wanted]>([
     ["versions that share all requests out", svcb({})],
@@ -53,6 +55,10 @@ describe("what a mesh takes", () => {
         retries: { attempts: 2, perTryMillis: 600 },
         matches: [{ headers: { "x-tester": { exact: "1" } }, to: "v0.2" }],
       }),
+    ],
+    [
+      "shares by place, which need no outliers",
+      route({ locality: { "eu/a": { "eu/a": 80, "eu/b": 20 }, us: { "*": 100 } } }),
     ],
     [
       "calls with methods and paths, of services and jobs",
@@ -259,6 +265,36 @@ describe("what a mesh refuses, by key", () => {
       ],
     ],
     [
+      "shares by place that are not 100, overlap, or name no place",
+      {
+        services: {
+          svcb: { ...versioned, route: { locality: { eu: { "eu/a": 80, "eu/b": 19 }, "eu/a": { "*": 50, us: 50 } } } },
+          svcc: { ...versioned, route: { locality: {} } },
+        },
+      },
+      [
+        "quorum:services.svcb.route.locality.eu has shares that are 99 together, but they must be 100; change one of them",
+        "quorum:services.svcb.route.locality.eu/a.us overlaps with *, which is named before; name places that do not",
+        "quorum:services.svcb.route.locality.eu/a overlaps with eu, which is named before; name places that do not",
+        "quorum:services.svcc.route.locality names no place; name one of callers with shares, or leave it out",
+      ],
+    ],
+    [
+      "a locality of the wrong shape",
+      {
+        services: {
+          svcb: { ...versioned, route: { locality: "near" } },
+          svcc: { ...versioned, route: { locality: { "eu//a": { eu: 100 } } } },
+          svcd: { ...versioned, route: { locality: { eu: { eu: 0, us: 100 } } } },
+        },
+      },
+      [
+        'quorum:services.svcb.route.locality is "near", but it must be one of zone, region, none; set it to one of them',
+        "quorum:services.svcc.route.locality.eu//a is a name that is not allowed; it must be region, region/zone or region/zone/subzone by the labels of hosts, with a star at the end for any; set it, for example to eu-central/eu-central-1a",
+        "quorum:services.svcd.route.locality.eu.eu is 0, but it must be an integer from 1 to 100; set it, for example to 80",
+      ],
+    ],
+    [
       "a locality that nobody fails out of",
       route({ locality: "zone" }),
       [
@@ -354,6 +390,47 @@ describe("what a mesh refuses, by key", () => {
       ],
     ],
     [
+      "calls that nobody would hold to what they say, or that come without a certificate to the egress gateway",
+      {
+        services: {
+          old: { image: "app", mesh: false, calls: ["bank"] },
+          svca: { image: "app", calls: [{ service: "bank", methods: ["GET"] }] },
+        },
+        jobs: { tick: { image: "app", mesh: false, calls: ["bank"] } },
+        mesh: { mode: "install", external: { bank: { ...bank, gateway: true } } },
+      },
+      [
+        'quorum:services.svca.calls.0.service is "bank", which is in quorum:mesh.external, but what is asked of a host outside nobody there can check; write only its name',
+        'quorum:services.old.calls.0 is "bank", which is reached through the egress gateway by mutual TLS, but quorum:services.old is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.bank.gateway',
+        'quorum:jobs.tick.calls.0 is "bank", which is reached through the egress gateway by mutual TLS, but quorum:jobs.tick is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.bank.gateway',
+      ],
+    ],
+    [
+      "an egress gateway of a mesh that the cluster has",
+      { mesh: { external: { bank: { ...bank, gateway: true }, shop: { ...bank, address: "192.0.2.9" } } } },
+      [
+        "quorum:mesh.external.bank.gateway is true, but quorum:mesh.mode is existing, which makes no gateway; leave it out: callers reach the host by their own proxies",
+      ],
+    ],
+    [
+      "ranges of keys that nobody fetches, or that lie in the cluster",
+      {
+        mesh: {
+          mode: "install",
+          jwt: {
+            issuer: "https://id.example.com",
+            jwks: '{"keys": []}',
+            subnets: ["198.51.100.0/24", "10.244.3.0/24"],
+          },
+        },
+        more: { ingress: { controller: "istio" } },
+      },
+      [
+        "quorum:mesh.jwt.subnets is set, but without jwksUri nobody fetches keys; leave it out",
+        'quorum:mesh.jwt.subnets.1 is "10.244.3.0/24", but that lies in the cluster\'s own 10.244.0.0/16; leave it out',
+      ],
+    ],
+    [
       "tokens without a gateway, without keys",
       { mesh: { jwt: { issuer: "https://id.example.com", except: ["nobody"] } } },
       [
@@ -385,6 +462,14 @@ describe("what a mesh refuses, by key", () => {
     expect(found).toContain(
       "quorum:mesh.external.msgd is set, but quorum:mesh.mode is off, so nobody follows it; set that to install or existing, or use outbound of the services that call it",
     );
+  });
+
+  it("no request less than all is traced on local hosts, and elsewhere Istio's own share, unless one is said", () => {
+    const drawn = (stack: Sections, telemetry = {}) =>
+      parseConfig({ ...stack, mesh: { mode: "existing", telemetry } }).mesh.telemetry;
+    expect(drawn(base)).toMatchObject({ samplingPercent: 100, accessLogs: "errors" });
+    expect(drawn(runnableSections("prod"))).toMatchObject({ samplingPercent: 1 });
+    expect(drawn(base, { samplingPercent: 0 })).toMatchObject({ samplingPercent: 0 });
   });
 
   it("faults where hosts are not local, unless asked for", () => {

@@ -6,7 +6,9 @@ import { deletions } from "../engine/direct/apply.ts";
 import { entriesOf, type InventoryEntry, unionOf, withoutThose } from "../engine/direct/inventory.ts";
 import { collectObjects, type DesiredObject } from "../engine/direct/objects.ts";
 import { planWaves, type Wave } from "../engine/direct/waves.ts";
+import { MeshPolicies } from "../components/mesh/mesh-policies.ts";
 import { MeshRoutes } from "../components/mesh/mesh-routes.ts";
+import { type MeshObject, networking } from "../components/plan/mesh/mesh-object.ts";
 import { planRoutes } from "../components/plan/mesh/routes.ts";
 import { labelObjects } from "../components/platform/managed-labels.ts";
 import { Workload } from "../components/workload/workload.ts";
@@ -126,6 +128,33 @@ function carryOut(
   for (const entry of deletions(removals)) take(() => void cluster.objects.delete(keyOf(entry)));
   return { inventory: until < steps ? unionOf(before, wanted) : wanted, steps };
 }
+
+/** Names of what says whom a namespace's pods may reach, in the order in which the direct engine applies it. */
+async function appliedInOrder(reach: readonly MeshObject[], preview: boolean): Promise<string[]> {
+  const { resources } = await record(
+    () => {
+      const opts = { provider: new k8s.Provider("cluster", { context: "own" }) };
+      runtime.registerStackTransformation(labelObjects("dev"));
+      new MeshPolicies("policies", { namespace: "apps", authorization: [], reach }, opts);
+    },
+    { preview },
+  );
+  return planWaves(collectObjects(resources, "dev")).flatMap(({ objects }) =>
+    objects.map(({ object }) => object.metadata.name),
+  );
+}
+
+test.each([true, false])(
+  "the Sidecar of a whole namespace is applied after those of its services (preview %s)",
+  async (preview) => {
+    const sidecar = (name: string, of: object) => {
+      return { apiVersion: networking, kind: "Sidecar", name, spec: { ...of, egress: [{ hosts: ["kube-system/*"] }] } };
+    };
+    const own = (app: string) => sidecar(app, { workloadSelector: { labels: { app } } });
+    const reach = [sidecar("default", {}), own("front"), own("svca")];
+    expect(await appliedInOrder(reach, preview)).toEqual(["front", "svca", "default"]);
+  },
+);
 
 describe("the order of routes and what they name", () => {
   test(

@@ -130,7 +130,7 @@ function podSpec(
         readinessProbe: { ...get, periodSeconds: 10, failureThreshold: 3 },
         livenessProbe: { ...get, periodSeconds: 10, failureThreshold: 6 },
         resources: {
-          requests: { cpu: "50m", memory: "256Mi", "ephemeral-storage": "64Mi" },
+          requests: { cpu: "50m", memory: "512Mi", "ephemeral-storage": "64Mi" },
           limits: { cpu: "1", memory: "512Mi", "ephemeral-storage": "128Mi" },
         },
         securityContext: restrictedContainer,

@@ -7,7 +7,7 @@ export interface MeshPoliciesArgs {
   readonly namespace: pulumi.Input<string>;
   /** Plain: they decide which objects exist. Who is let to whom; the last of them denies the rest. */
   readonly authorization: readonly MeshObject[];
-  /** What proxies know of, and what outside the mesh they may call. */
+  /** What proxies know of, and what outside the mesh they may call. A Sidecar without a selector comes after all the others. */
   readonly reach: readonly MeshObject[];
   /** What the routes among them name, besides the others. @default nothing */
   readonly before?: readonly pulumi.Resource[];
@@ -26,17 +26,20 @@ export class MeshPolicies extends pulumi.ComponentResource {
     super("quorum:mesh:MeshPolicies", name, {}, opts);
     const { namespace } = args;
     const isRoute = ({ kind }: MeshObject) => kind === "VirtualService";
+    const isOfAll = ({ kind, spec }: MeshObject) => kind === "Sidecar" && spec["workloadSelector"] === undefined;
     const named = meshObjects(
       name,
-      args.reach.filter((one) => !isRoute(one)),
+      args.reach.filter((one) => !isRoute(one) && !isOfAll(one)),
       namespace,
       { parent: this },
     );
+    // Proxies that run already know of nothing by it, save where one of their own is there.
+    const ofAll = meshObjects(name, args.reach.filter(isOfAll), namespace, { parent: this, dependsOn: named });
     const routes = meshObjects(name, args.reach.filter(isRoute), namespace, {
       parent: this,
       dependsOn: [...named, ...(args.before ?? [])],
     });
-    const reach = [...named, ...routes];
+    const reach = [...named, ...ofAll, ...routes];
     const [allowed, denied] = [args.authorization.slice(0, -1), args.authorization.slice(-1)];
     const allowing = meshObjects(name, allowed, namespace, { parent: this });
     const denying = meshObjects(name, denied, namespace, { parent: this, dependsOn: allowing });

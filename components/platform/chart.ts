@@ -78,9 +78,12 @@ function chartPlan(name: string, args: ChartArgs): ChartPlan {
   return plan;
 }
 
+/** Raised when a plan of the same rendering changes, so that none that is kept is used again. */
+const planFormat = 2;
+
 function renderingKey(name: string, args: ChartArgs): string {
   const { helm, chart, repository, version, releaseName, namespace, values, kubernetesVersion } = args;
-  const given = [name, helm, chart, repository, version, releaseName, namespace, values, kubernetesVersion];
+  const given = [planFormat, name, helm, chart, repository, version, releaseName, namespace, values, kubernetesVersion];
   return createHash("sha256").update(JSON.stringify(given)).digest("hex").slice(0, 24);
 }
 

@@ -46,7 +46,7 @@ export const meshInstallation = {
     memoryMiB: integer(64, 65_536, 256).default(256),
   }).prefault({}),
   telemetry: mapping({
-    /** Share of the requests that are traced: the proxies' draw counts, whatever a caller decided. Refused with quorum:monitoring.tls, where proxies send no spans. @default 1 */
+    /** Share of the requests that are traced: the proxies' draw counts, whatever a caller decided. Refused with quorum:monitoring.tls, where proxies send no spans. @default 1 (Istio's own), but 100 on local hosts */
     samplingPercent: z.number(percent).min(0, percent).max(100, percent).optional(),
     /** Which requests a proxy writes a line for: those that failed, all, or none. */
     accessLogs: choice(["errors", "all", "none"]).default("errors"),

@@ -1,4 +1,4 @@
-import { choice, flag, integer, list, mapping, named, text } from "./shapes.ts";
+import { choice, flag, integer, list, mapping, named, text, textOr } from "./shapes.ts";
 
 /** What a path is in a rule on calls: a star stands for whatever follows, or comes before. */
 const pathPattern = /^(\*|\*?\/[^\s*]*\*?)$/;
@@ -126,6 +126,20 @@ const match = mapping({
   ...handling,
 });
 
+const place = text(
+  "region, region/zone or region/zone/subzone by the labels of hosts, with a star at the end for any",
+  "eu-central/eu-central-1a",
+  /^(\*|[\w.-]+(\/[\w.-]+){0,2}|[\w.-]+(\/[\w.-]+)?\/\*)$/,
+  255,
+);
+
+/** For callers of a place, the share of their requests that each place gets, in percent. Places that are not named get none. */
+const localityWeights = named(
+  place,
+  named(place, integer(1, 100, 80), "shares, by place"),
+  "shares, by place of callers",
+);
+
 /** How requests to a service are handled by its callers' proxies. */
 export const routeSchema = mapping({
   /** Objects that say it: Istio's own, or HTTPRoutes of the Gateway API, which cannot express all of it. */
@@ -137,8 +151,8 @@ export const routeSchema = mapping({
   ...handling,
   connections: connections.optional(),
   outliers: outliers.optional(),
-  /** Which pods are preferred: those of the caller's zone, of its region, or all alike. @default zone, where outliers says when they count as failed */
-  locality: choice(["zone", "region", "none"]).optional(),
+  /** Which pods are preferred: those of the caller's zone, of its region, or all alike; or shares by place, such as {eu/a: {eu/a: 80, eu/b: 20}}. @default zone, where outliers says when they count as failed */
+  locality: textOr(choice(["zone", "region", "none"]), localityWeights).optional(),
 });
 
 /** Requests that move to a new version step by step, while it is no worse than the old ones. */

@@ -20,7 +20,7 @@ export async function bringUp(): Promise<void> {
 
 /** What the stories and the checks need besides, made before any of them runs: a first build takes longer than a test may. */
 async function prepare(log: (line: string) => void): Promise<void> {
-  for (const part of ["kubeconform", "kube-score", "cyclonus"] as const) await ensurePart(part, log);
+  for (const part of ["kubeconform", "kube-score", "cyclonus", "istioctl"] as const) await ensurePart(part, log);
   for (const version of kubernetesVersions) await schemaLocation(version);
   await ensureImages(["restic", "perl", "node", "haproxy", "keepalived"], log);
   await rclone();

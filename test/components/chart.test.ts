@@ -36,6 +36,11 @@ describe("a chart", () => {
     expect(place("example-widget-example")).toBeUndefined();
   });
 
+  it("has no fields without a value, which the API server would leave out", async () => {
+    const { inputs } = (await make({ password: "p" })).get("example-deployment-example");
+    expect(inputs["spec"]).toEqual({ replicas: 1, template: { spec: { containers: [{ name: "example" }] } } });
+  });
+
   it("comes after its definitions", async () => {
     const recording = await make({ password: "p" });
     const definition = recording.get("example-customresourcedefinition-widgets.example.com").urn;

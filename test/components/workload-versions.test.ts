@@ -89,6 +89,19 @@ describe("a service with versions", () => {
     ]);
   });
 
+  it("scales by its own container beside a proxy, and by the whole pod without one", async () => {
+    const measured = async (besideProxy: boolean) =>
+      ((await make({ besideProxy })).get("svcb-v0-2-autoscaler").inputs as any).spec.metrics;
+    const cpu = { name: "cpu", target: { type: "Utilization", averageUtilization: expect.any(Number) } };
+    expect(await measured(true)).toEqual([
+      { type: "ContainerResource", containerResource: { ...cpu, container: "svcb" } },
+    ]);
+    expect(await measured(false)).toEqual([{ type: "Resource", resource: cpu }]);
+    // The container that is named is the pod's.
+    const { spec }: any = (await make({ besideProxy: true })).get("svcb-v0-2-deployment").inputs;
+    expect(spec.template.spec.containers[0].name).toBe("svcb");
+  });
+
   it("keeps the objects of a version when another comes, goes or stands elsewhere in the list", async () => {
     const before = await make();
     const after = await make({ versions: { "v0.3": {}, "v0.2": versions["v0.2"] ?? {} } });

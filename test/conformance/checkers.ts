@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { runProcess } from "../../engine/process.ts";
 import type { KubeObject } from "../../engine/direct/objects.ts";
 import { binaryPath, ensurePart } from "../../local/toolchain.ts";
 import { withoutSchema } from "./exemptions.ts";
-import { schemaLocation } from "./schemas.ts";
+import { definedKinds, fileOfKind, schemaLocation } from "./schemas.ts";
 
 export interface Finding {
   /** `Kind/namespace/name`. */
@@ -53,16 +56,24 @@ function shortName(name: string): string {
   return [kind, ...rest.slice(-2)].join("/");
 }
 
-export const kindOf = ({ apiVersion, kind }: KubeObject) => `${apiVersion}/${kind}`;
+export const kindOf = ({ apiVersion, kind }: Pick<KubeObject, "apiVersion" | "kind">) => `${apiVersion}/${kind}`;
 
-/** What does not fit the schemas of a release of Kubernetes, kinds without a schema left out: a line each. */
+/**
+ * What does not fit the schemas of a release of Kubernetes, or of the definitions among the objects: a line each. Kinds that have neither
+ * are left out, each for a reason.
+ */
 export async function kubeconform(objects: readonly KubeObject[], version: string): Promise<string[]> {
   await ensurePart("kubeconform", console.log);
-  const checked = objects.filter((object) => withoutSchema[kindOf(object)] === undefined);
-  const flags = ["-strict", "-summary", "-output", "json", "-schema-location", await schemaLocation(version)];
+  const defined = definedKinds(objects.filter(({ kind }) => kind === "CustomResourceDefinition"));
+  const known = new Set(defined.map(kindOf));
+  const checked = objects.filter((object) => known.has(kindOf(object)) || withoutSchema[kindOf(object)] === undefined);
+  const folder = mkdtempSync(join(tmpdir(), "schemas-"));
+  for (const { file, schema } of defined) writeFileSync(join(folder, file), JSON.stringify(schema));
+  const locations = [await schemaLocation(version), join(folder, fileOfKind)];
+  const flags = ["-strict", "-summary", "-output", "json", ...locations.flatMap((one) => ["-schema-location", one])];
   const { stdout, stderr } = await runProcess(binaryPath("kubeconform", "kubeconform"), flags, {
     input: documents(checked),
-  });
+  }).finally(() => rmSync(folder, { recursive: true }));
   if (!stdout.startsWith("{")) throw new Error(`kubeconform has not checked: ${stdout}${stderr}`);
   const { resources = [], summary } = JSON.parse(stdout) as {
     resources?: { kind: string; name: string; status: string; msg: string }[];

@@ -143,6 +143,74 @@ export const exemptions: readonly Exemption[] = [
   },
 ];
 
+const gateways = ["Deployment/istio-system/istio-egress", "Deployment/ingress/istio-ingress"];
+const withProxy = "the container is a stand-in: istiod puts the proxy into its place when the pod is made, ";
+const limitRange = "its chart names none, and the LimitRange of its namespace gives it them";
+
+/** What the objects of a mesh are let off besides, most of them made by Istio's own charts. */
+export const meshExemptions: readonly Exemption[] = [
+  ...gateways.flatMap((object): Exemption[] => [
+    { object, check: "container-image-tag", reason: `${withProxy}with its image` },
+    { object, check: "pod-probes", reason: `${withProxy}with its probes` },
+    {
+      object,
+      check: "deployment-has-host-podantiaffinity",
+      reason: "its pods are kept apart by topologySpreadConstraints, as services are; the check knows only affinity",
+    },
+  ]),
+  ...[...gateways, "Deployment/istio-system/istiod", "DaemonSet/istio-cni/istio-cni-node"].map((object): Exemption => {
+    return { object, check: "container-ephemeral-storage-request-and-limit", reason: limitRange };
+  }),
+  ...[...gateways, "Deployment/istio-system/istiod"].map((object): Exemption => {
+    return {
+      object,
+      check: "container-security-context-user-group-id",
+      reason:
+        "Istio's images are made for the user 1337, by whose number a proxy's own traffic is told from that of its pod",
+    };
+  }),
+  {
+    object: "Deployment/istio-system/istiod",
+    check: "pod-probes",
+    reason:
+      "its chart has no liveness probe: one that is not ready gets no further proxies, and ending it would cut those off that it still serves",
+  },
+  {
+    object: "Deployment/istio-system/istiod",
+    check: "deployment-replicas",
+    reason:
+      "how many there are is quorum:mesh.istiod.replicas: without any for a moment, proxies go on with what they know and new pods wait",
+  },
+  {
+    object: "DaemonSet/istio-cni/istio-cni-node",
+    check: "container-security-context-user-group-id",
+    reason:
+      "it writes a plugin into folders of root on its host, and enters the network of each new pod; it runs in a namespace of its own",
+  },
+  {
+    object: "DaemonSet/istio-cni/istio-cni-node",
+    check: "container-security-context-readonlyrootfilesystem",
+    reason:
+      "its chart leaves it writable, and no value of the chart closes it; what it writes for others lies on the host",
+  },
+  {
+    object: "Deployment/monitoring/kiali",
+    check: "deployment-replicas",
+    reason: "it keeps nothing: who looks at the mesh while its pod comes back loads the page again",
+  },
+  {
+    object: "Deployment/monitoring/kiali",
+    check: "pod-probes-identical",
+    reason:
+      "it has one page on its health; a pod that does not answer gets no requests at once, and is ended much later",
+  },
+  {
+    object: "Deployment/monitoring/kiali",
+    check: "container-security-context-user-group-id",
+    reason: "the image is made for the user 1000, to whom its folders belong",
+  },
+];
+
 /** Kinds of definitions that others install: their schemas are no part of Kubernetes' source. By `apiVersion/kind`. */
 export const withoutSchema: Readonly<Record<string, string>> = {
   "cert-manager.io/v1/Certificate": "cert-manager's; its API server checks it where cert-manager is",

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { KubeObject } from "../../engine/direct/objects.ts";
 import { runProcess } from "../../engine/process.ts";
 import { cacheDir, ensureDir } from "../../local/paths.ts";
 import { goProgram, partVersion } from "../../local/toolchain.ts";
@@ -30,8 +31,11 @@ const twoForms: Readonly<Record<string, readonly string[]>> = {
 export async function schemaLocation(version: string): Promise<string> {
   const folder = join(cacheDir, "schemas", `${version}-${format}`);
   if (!existsSync(folder)) await makeSchemas(version, folder);
-  return join(folder, "{{.ResourceKind}}{{.KindSuffix}}.json");
+  return join(folder, fileOfKind);
 }
+
+/** What kubeconform fills in; the files are named so. */
+export const fileOfKind = "{{.ResourceKind}}{{.KindSuffix}}.json";
 
 async function makeSchemas(version: string, folder: string): Promise<void> {
   const module = `k8s.io/kubernetes@${version}`;
@@ -65,6 +69,38 @@ export function convert(definitions: Readonly<Record<string, Schema>>): { file: 
   });
 }
 
+interface Definition {
+  readonly group: string;
+  readonly names: { readonly kind: string };
+  readonly versions: readonly { readonly name: string; readonly schema?: { readonly openAPIV3Schema?: Schema } }[];
+}
+
+/** Fields that every object has; definitions of kinds may leave them out. */
+const ofEveryObject = { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object" } };
+
+/** Schemas of the kinds that CustomResourceDefinitions define, likewise. What they say in CEL is the API server's to check. */
+export function definedKinds(
+  definitions: readonly KubeObject[],
+): { apiVersion: string; kind: string; file: string; schema: Schema }[] {
+  return definitions.flatMap((definition) => {
+    const { group, names, versions } = definition["spec"] as Definition;
+    return versions.flatMap(({ name: version, schema }) => {
+      if (schema?.openAPIV3Schema === undefined) return [];
+      const strict = tighten(schema.openAPIV3Schema) as Schema;
+      const properties = { ...ofEveryObject, ...(strict["properties"] as Schema | undefined) };
+      const { kind } = names;
+      return [
+        {
+          apiVersion: `${group}/${version}`,
+          kind,
+          file: fileName({ group, version, kind }),
+          schema: { ...strict, properties, required: Object.keys(ofEveryObject) },
+        },
+      ];
+    });
+  });
+}
+
 function fileName({ group, version, kind }: GroupVersionKind): string {
   const [first = ""] = group.split(".");
   return `${kind.toLowerCase()}${first === "" ? "" : `-${first}`}-${version}.json`;
@@ -77,8 +113,11 @@ function strictSchema(name: string, definition: Schema): Schema {
   return tighten(definition) as Schema;
 }
 
-function tighten(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(tighten);
+/** What stands in them says more of the fields around them, and names only those that it says more of. */
+const junctors = new Set(["allOf", "anyOf", "oneOf", "not"]);
+
+function tighten(value: unknown, close = true): unknown {
+  if (Array.isArray(value)) return value.map((each) => tighten(each, close));
   if (typeof value !== "object" || value === null) return value;
   const schema = value as Schema;
   const kept = Object.entries(schema).filter(([key]) => !/^(description|format|default|x-kubernetes-)/.test(key));
@@ -87,11 +126,11 @@ function tighten(value: unknown): unknown {
     // What stands under `properties` are names of fields, whatever they are called.
     result[key] =
       key === "properties"
-        ? Object.fromEntries(Object.entries(item as Schema).map(([field, each]) => [field, tighten(each)]))
-        : tighten(item);
+        ? Object.fromEntries(Object.entries(item as Schema).map(([field, each]) => [field, tighten(each, close)]))
+        : tighten(item, close && !junctors.has(key));
   }
   const open = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  if (schema["properties"] !== undefined && schema["additionalProperties"] === undefined && !open)
+  if (close && schema["properties"] !== undefined && schema["additionalProperties"] === undefined && !open)
     result["additionalProperties"] = false;
   return result;
 }

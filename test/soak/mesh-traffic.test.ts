@@ -13,10 +13,7 @@ const monitoring = {
   zipkin: { enabled: true, maxSpans: 10_000, cpuMillis: 20, memoryMiB: 384 },
   collector: { agent: { enabled: false }, gateway: { cpuMillis: 10 } },
 };
-// Every request is traced: the proxies' draw counts, whatever a caller decided.
-const telemetry = { samplingPercent: 100 };
-const sections = (wanted: Parameters<typeof paySections>[0] = {}) =>
-  paySections({ monitoring, mesh: { telemetry }, ...wanted });
+const sections = (wanted: Parameters<typeof paySections>[0] = {}) => paySections({ monitoring, ...wanted });
 
 let own: OwnHosts;
 let chain: PayChain;

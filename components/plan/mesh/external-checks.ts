@@ -1,4 +1,4 @@
-import { type Call, calleeOf, isLimited } from "../connections/calls.ts";
+import { type Call, calleeOf } from "../connections/calls.ts";
 import { within } from "../connections/cluster-network.ts";
 import type { Problem } from "../problems.ts";
 import { calledPort, externalHostName, isReadable } from "./external.ts";
@@ -147,7 +147,7 @@ function gatewayProblems(key: string, { gateway }: ExternalHost, { mode }: MeshM
   ];
 }
 
-/** What a caller says of a host outside that nobody would hold it to, or that nobody could follow. */
+/** Callers whose calls the egress gateway would refuse. */
 function callerProblems(
   { key, calls, mesh }: ExternalCaller,
   hosts: Readonly<Record<string, ExternalHost>>,
@@ -156,19 +156,13 @@ function callerProblems(
     const name = calleeOf(call);
     const external = hosts[name];
     if (external === undefined) return [];
-    const at = `${key}.calls.${index}`;
-    const problems: Problem[] = [];
-    if (isLimited(call))
-      problems.push({
-        key: at,
-        text: `says what may be asked of ${name}, but that is a host of quorum:mesh.external, where nobody would refuse the rest; write only its name`,
-      });
-    if (external.gateway && !isMember({ mesh }))
-      problems.push({
-        key: at,
+    if (!external.gateway || isMember({ mesh })) return [];
+    return [
+      {
+        key: `${key}.calls.${index}`,
         text: `is "${name}", which is reached through the egress gateway by mutual TLS, but ${key} is outside the mesh, as mesh is false; leave out mesh, or quorum:mesh.external.${name}.gateway`,
-      });
-    return problems;
+      },
+    ];
   });
 }
 

@@ -156,5 +156,8 @@ const places = {
 } as const;
 
 function localitySetting(locality: Locality): Fields {
+  if (typeof locality === "object") {
+    return { enabled: true, distribute: Object.entries(locality).map(([from, to]) => ({ from, to })) };
+  }
   return locality === "none" ? { enabled: false } : { enabled: true, failoverPriority: places[locality] };
 }

@@ -3,8 +3,8 @@ import { providers } from "./istio-values.ts";
 
 /** What the whole mesh says of its requests. */
 export interface RootTelemetry {
-  /** Share of the requests that are traced, 0 to 100: the proxies' draw counts, whatever a caller decided. @default 1 @see https://github.com/envoyproxy/envoy/pull/45830 */
-  readonly samplingPercent?: number | undefined;
+  /** Share of the requests that are traced, 0 to 100: the proxies' draw counts, whatever a caller decided. @see https://github.com/envoyproxy/envoy/pull/45830 */
+  readonly samplingPercent: number;
   readonly accessLogs: "errors" | "all" | "none";
 }
 
@@ -26,7 +26,7 @@ const failed = "response.code >= 500 || response.code == 0";
  *
  * @param traces whether the mesh has a place for spans
  */
-export function rootPolicies({ accessLogs, samplingPercent = 1 }: RootTelemetry, traces: boolean): RootPolicy[] {
+export function rootPolicies({ accessLogs, samplingPercent }: RootTelemetry, traces: boolean): RootPolicy[] {
   const log = { providers: [{ name: providers.accessLog }] };
   return [
     {

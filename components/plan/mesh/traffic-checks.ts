@@ -1,3 +1,4 @@
+import { localityProblems } from "./locality-checks.ts";
 import { type Call, calleeOf, isLimited } from "../connections/calls.ts";
 import { list, type Problem } from "../problems.ts";
 import { gatewayProblems } from "./gateway-routes.ts";
@@ -91,14 +92,7 @@ function routeProblems(key: string, service: CheckedTraffic, { local }: TrafficS
     ...route.matches.flatMap((match, index) =>
       matchProblems(`${at}.matches.${index}`, match, { names, before: route.matches.slice(0, index), local, route }),
     ),
-    ...(route.locality !== undefined && route.locality !== "none" && route.outliers === undefined
-      ? [
-          {
-            key: `${at}.locality`,
-            text: `is "${route.locality}", but without outliers nobody says when the near pods have failed, and Istio then takes all alike; set ${at}.outliers`,
-          },
-        ]
-      : []),
+    ...localityProblems(at, route),
     ...gatewayProblems(at, route),
   ];
 }

@@ -55,7 +55,10 @@ export interface OutlierSettings {
   readonly minHealthPercent: number;
 }
 
-export type Locality = "zone" | "region" | "none";
+/** Shares of a caller's requests by the place of the pods called, in percent, by the place of the caller: `region/zone/subzone`. */
+export type LocalityWeights = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+export type Locality = "zone" | "region" | "none" | LocalityWeights;
 
 export interface RouteSettings extends Handling {
   readonly api: "istio" | "gateway";

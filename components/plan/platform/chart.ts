@@ -59,7 +59,7 @@ export function planChart(name: string, rendered: string, again: string, namespa
   }
   const kept = objects
     .filter((object) => hooksOf(object).length === 0)
-    .map((object) => placed(object, namespace, objects));
+    .map((object) => placed(withoutNulls(object) as ChartObject, namespace, objects));
   const twins = kept.map(describe).filter((each, index, all) => all.indexOf(each) !== index);
   if (twins.length > 0) throw new Error(`chart ${name} renders ${list(twins)} twice; change its values`);
   return {
@@ -102,6 +102,19 @@ function placed(object: ChartObject, namespace: string, all: readonly ChartObjec
   if (kept.metadata.namespace !== undefined || isClusterScoped(identityOf(kept)) || isClusterScopedBy(all, kept))
     return kept;
   return { ...kept, metadata: { ...kept.metadata, namespace } };
+}
+
+/**
+ * A chart writes a field without a value where it has nothing to say. To the API server such a field is not there; strict schemas refuse it.
+ * Definitions of kinds stay as they are: in their defaults null is a value.
+ */
+function withoutNulls(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutNulls);
+  if (typeof part !== "object" || part === null) return part;
+  const { kind } = part as { readonly kind?: unknown };
+  if (kind === "CustomResourceDefinition") return part;
+  const kept = Object.entries(part).filter(([, value]) => value !== null);
+  return Object.fromEntries(kept.map(([field, value]) => [field, withoutNulls(value)]));
 }
 
 function isClusterScopedBy(all: readonly ChartObject[], { apiVersion, kind }: ChartObject): boolean {

@@ -122,6 +122,22 @@ describe("planRoutes", () => {
     });
   });
 
+  it("shares requests out by place, in the order in which callers' places are named", () => {
+    const locality = { "eu/a": { "eu/a": 80, "eu/b": 20 }, us: { "*": 100 } };
+    const { destinations } = istioOf(aService({ route: aRoute({ locality }) }));
+    expect(destinations[0]?.spec["trafficPolicy"]).toEqual({
+      loadBalancer: {
+        localityLbSetting: {
+          enabled: true,
+          distribute: [
+            { from: "eu/a", to: { "eu/a": 80, "eu/b": 20 } },
+            { from: "us", to: { "*": 100 } },
+          ],
+        },
+      },
+    });
+  });
+
   it("turns Istio's own retries off with 0 attempts", () => {
     expect(istioOf(aService({ route: aRoute({ retries: { attempts: 0 } }) })).http[0].retries).toEqual({ attempts: 0 });
   });
