@@ -84,6 +84,11 @@ describe("the steps of `npm run check`", () => {
     for (const step of ran) expect(step).toMatchObject({ if: "${{ !cancelled() }}" });
   });
 
+  test("have the whole history, which the search for secrets reads", () => {
+    for (const file of ["pull-request.yml", "deliver.yml"])
+      expect(workflow(file).jobs["check"]?.steps[0]?.with, file).toMatchObject({ "fetch-depth": 0 });
+  });
+
   test("are all run before a merge is delivered", () => {
     const { check, dev } = workflow("deliver.yml").jobs;
     expect(check?.steps.map(({ run }) => run)).toContain("npm run check");
