@@ -138,6 +138,17 @@ describe("every job", () => {
       }
   });
 
+  test("that lets Pulumi see an image's build has the whole history, which the image's labels are read from", () => {
+    const seeing = jobs.filter(({ job }) =>
+      job.steps.some((step) => isPulumi("up")(step) || isPulumi("preview")(step)),
+    );
+    expect(seeing.map(({ place }) => place)).toHaveLength(4);
+    for (const { place, job } of seeing)
+      expect(job.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"))?.with, place).toMatchObject({
+        "fetch-depth": 0,
+      });
+  });
+
   test("uses the releases of Node and Pulumi that package.json pins", () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       dependencies: Record<string, string>;
