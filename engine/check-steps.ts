@@ -9,24 +9,53 @@ export interface CheckStep {
   readonly what: string;
   /** Programs that it needs and that are built where they are not there yet. */
   readonly parts?: readonly PartName[];
-  /** Arguments of Node, one list for each run, all of them run whatever the others come to. */
-  readonly runs: () => readonly (readonly string[])[];
+  /** A program with its arguments for each run, all of them run whatever the others come to. */
+  readonly runs: () => readonly CheckRun[];
 }
 
-const module = (path: string) => join(root, "node_modules", path);
-const quorum = (...args: string[]) => [join(root, "engine", "cli.ts"), ...args];
-const vitest = (...args: string[]) => [module("vitest/vitest.mjs"), "run", "--project", "unit", ...args];
+export interface CheckRun {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Where it runs. @default the checkout */
+  readonly cwd?: string;
+}
+
+const node = (...args: string[]): CheckRun => ({ program: process.execPath, args });
+const module = (path: string, ...args: string[]) => node(join(root, "node_modules", path), ...args);
+const quorum = (...args: string[]) => node(join(root, "engine", "cli.ts"), ...args);
+const vitest = (...args: string[]) => module("vitest/vitest.mjs", "run", "--project", "unit", ...args);
 const stacks = ["dev", "prod"];
 
+/** Folders with a lock file: the program, the sample app, the peers of the measurements. */
+export const lockedFolders = [".", "app", "bench"];
+
+/** Asks the registry for the advisories on all that a folder's lock file names. Ends with 1 on one, and where it gets no answer. */
+export const auditIn = (cwd: string): CheckRun => ({
+  program: "npm",
+  args: ["audit", "--package-lock-only", "--audit-level=high"],
+  cwd,
+});
+
 export const checkSteps: readonly CheckStep[] = [
-  { name: "format", what: "the common format", runs: () => [[module("prettier/bin/prettier.cjs"), "--check", "."]] },
-  { name: "lint", what: "the lint rules", runs: () => [[module("eslint/bin/eslint.js"), "."]] },
-  { name: "types", what: "the types", runs: () => [[module("typescript/bin/tsc"), "--noEmit"]] },
+  { name: "format", what: "the common format", runs: () => [module("prettier/bin/prettier.cjs", "--check", ".")] },
+  { name: "lint", what: "the lint rules", runs: () => [module("eslint/bin/eslint.js", ".")] },
+  { name: "types", what: "the types", runs: () => [module("typescript/bin/tsc", "--noEmit")] },
   {
     name: "workflows",
     what: "the workflows, by actionlint",
     parts: ["actionlint"],
     runs: () => [vitest("test/workflows.test.ts")],
+  },
+  {
+    name: "secrets",
+    what: "secrets in the files and in the history, by gitleaks",
+    parts: ["gitleaks"],
+    runs: () => [vitest("test/secret-scan.test.ts")],
+  },
+  {
+    name: "dependencies",
+    what: "known vulnerabilities, high and critical, of the packages in the lock files, by npm audit",
+    runs: () => lockedFolders.map((folder) => auditIn(join(root, folder))),
   },
   {
     name: "policy",
@@ -58,8 +87,8 @@ export const checkSteps: readonly CheckStep[] = [
 export async function runStep({ parts = [], runs }: CheckStep): Promise<number> {
   for (const part of parts) await ensurePart(part, (line) => console.error(line));
   let worst = 0;
-  for (const args of runs()) {
-    const { code } = await runProcess(process.execPath, args, { cwd: root, inherit: true });
+  for (const { program, args, cwd = root } of runs()) {
+    const { code } = await runProcess(program, args, { cwd, inherit: true });
     worst = Math.max(worst, code);
   }
   return worst;

@@ -184,6 +184,11 @@ export const parts = {
     binaries: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
     versionFlags: (version) => `-X github.com/rhysd/actionlint.version=${version.slice(1)}`,
   },
+  gitleaks: {
+    module: "github.com/zricethezav/gitleaks/v8",
+    binaries: { gitleaks: "github.com/zricethezav/gitleaks/v8" },
+    versionFlags: (version) => `-X github.com/zricethezav/gitleaks/v8/version.Version=${version.slice(1)}`,
+  },
   kubeconform: {
     module: "github.com/yannh/kubeconform",
     binaries: { kubeconform: "github.com/yannh/kubeconform/cmd/kubeconform" },

@@ -11,6 +11,7 @@ import { withLayout } from "../components/plan/control-plane/targets.ts";
 import { thirdPartyImage } from "../components/plan/images/image-names.ts";
 import { imageReference } from "../components/plan/images/images.ts";
 import type { StackConfig } from "../config.ts";
+import { buildLabels } from "./build-labels.ts";
 
 /** What every part of the stack is made from. */
 export interface StackContext {
@@ -59,8 +60,17 @@ export function openStack(config: StackConfig, stack: string): StackContext {
 function stackImages({ images }: StackConfig, stack: string): StackImages {
   const thirdParty = (name: string) => imageReference(images.catalog, name, images.mirror);
   const repository = `${images.registry}/${pulumi.getProject()}`;
-  const built = new AppImages("images", { builds: images.builds, repository, tag: stack, base: thirdParty("node") });
   const builds = Object.keys(images.builds);
+  const labelled = Object.entries(images.builds).map(([name, build]) => [
+    name,
+    { ...build, args: { ...(build.digest === undefined ? buildLabels(build.context) : {}), ...build.args } },
+  ]);
+  const built = new AppImages("images", {
+    builds: Object.fromEntries(labelled) as typeof images.builds,
+    repository,
+    tag: stack,
+    base: thirdParty("node"),
+  });
   return {
     repository,
     first: built.first,

@@ -84,6 +84,11 @@ describe("the steps of `npm run check`", () => {
     for (const step of ran) expect(step).toMatchObject({ if: "${{ !cancelled() }}" });
   });
 
+  test("have the whole history, which the search for secrets reads", () => {
+    for (const file of ["pull-request.yml", "deliver.yml"])
+      expect(workflow(file).jobs["check"]?.steps[0]?.with, file).toMatchObject({ "fetch-depth": 0 });
+  });
+
   test("are all run before a merge is delivered", () => {
     const { check, dev } = workflow("deliver.yml").jobs;
     expect(check?.steps.map(({ run }) => run)).toContain("npm run check");
@@ -131,6 +136,17 @@ describe("every job", () => {
         for (const [script] of (run ?? "").matchAll(/\.github\/scripts\/[\w-]+\.sh/g))
           expect(statSync(join(root, script)).mode & 0o111, script).not.toBe(0);
       }
+  });
+
+  test("that lets Pulumi see an image's build has the whole history, which the image's labels are read from", () => {
+    const seeing = jobs.filter(({ job }) =>
+      job.steps.some((step) => isPulumi("up")(step) || isPulumi("preview")(step)),
+    );
+    expect(seeing.map(({ place }) => place)).toHaveLength(4);
+    for (const { place, job } of seeing)
+      expect(job.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"))?.with, place).toMatchObject({
+        "fetch-depth": 0,
+      });
   });
 
   test("uses the releases of Node and Pulumi that package.json pins", () => {

@@ -8,7 +8,7 @@ export interface AppImagesArgs {
   readonly repository: string;
   /** Tag of all of them. */
   readonly tag: string;
-  /** Image that builds begin from, given to them as build argument BASE. */
+  /** Image that builds begin from, given to them as build argument BASE; its parts as BASE_NAME and BASE_DIGEST, for labels. */
   readonly base: string;
 }
 
@@ -24,7 +24,12 @@ export class AppImages extends pulumi.ComponentResource {
         image,
         new AppImage(
           image,
-          { ...build, repository: `${repository}/${image}`, tag, args: { BASE: base, ...build.args } },
+          {
+            ...build,
+            repository: `${repository}/${image}`,
+            tag,
+            args: { ...baseArgs(build.args?.["BASE"] ?? base), ...build.args },
+          },
           { parent: this },
         ),
       ]),
@@ -44,4 +49,9 @@ export class AppImages extends pulumi.ComponentResource {
     const [name] = Object.keys(this.images).sort();
     return name === undefined ? undefined : this.reference(name);
   }
+}
+
+function baseArgs(base: pulumi.Input<string>): Record<string, pulumi.Input<string>> {
+  const part = (index: number) => pulumi.output(base).apply((reference) => reference.split("@")[index] ?? "");
+  return { BASE: base, BASE_NAME: part(0), BASE_DIGEST: part(1) };
 }

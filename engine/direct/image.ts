@@ -109,7 +109,7 @@ export class ImageMaker {
       );
       const buildKit = await buildKitSetting(job, run);
       const names = [job.imageName, `${withoutTag(job.imageName)}:${job.contextTag}`];
-      const build = await run(buildArguments(job, names), { ...job.secretArgs, ...buildKit });
+      const build = await run(buildArguments(await onFoundBase(job), names), { ...job.secretArgs, ...buildKit });
       if (build.code !== 0) throw new Error(buildMessage(job, build));
       let pushed = "";
       for (const each of names) {
@@ -196,6 +196,18 @@ async function buildKitSetting(
 ): Promise<Record<string, string>> {
   if (job.build["builderVersion"] === "BuilderV1") return { DOCKER_BUILDKIT: "0" };
   return (await run(["buildx", "version"])).code === 0 ? {} : { DOCKER_BUILDKIT: "0" };
+}
+
+/** The base by the digest that its tag has now, so that the label which names it is right; as it is where no registry tells. */
+async function onFoundBase(job: ImageJob): Promise<ImageJob> {
+  const { BASE, BASE_DIGEST } = job.inputs.args;
+  if (BASE === undefined || BASE.includes("@") || BASE_DIGEST !== "") return job;
+  const base = parseReference(BASE);
+  const credentials = base.registry === job.reference.registry ? job.credentials : undefined;
+  const found = await findManifest(base, base.tag, credentials).catch(() => undefined);
+  if (found?.state !== "found") return job;
+  const args = { ...job.inputs.args, BASE: `${BASE}@${found.digest}`, BASE_DIGEST: found.digest };
+  return { ...job, inputs: { ...job.inputs, args } };
 }
 
 function buildArguments(job: ImageJob, names: readonly string[]): string[] {

@@ -56,7 +56,10 @@ describe("AppImage", () => {
 describe("AppImages", () => {
   const images = () =>
     new AppImages("images", {
-      builds: { shop: { context: "shop", args: { EXTRA: "1" } }, app: { context: "app", args: { BASE: "own" } } },
+      builds: {
+        shop: { context: "shop", args: { EXTRA: "1" } },
+        app: { context: "app", args: { BASE: `own:1@${digest}` } },
+      },
       repository: "localhost:5000/quorum",
       tag: "dev",
       base: "node:24",
@@ -65,7 +68,10 @@ describe("AppImages", () => {
   it("gives every build its base, which it may override", async () => {
     const recording = await record(() => ({ first: images().first }));
     const argsOf = (name: string) => (recording.get(name).inputs["build"] as { args: unknown }).args;
-    expect([argsOf("shop-image"), argsOf("app-image")]).toEqual([{ BASE: "node:24", EXTRA: "1" }, { BASE: "own" }]);
+    expect([argsOf("shop-image"), argsOf("app-image")]).toEqual([
+      { BASE: "node:24", BASE_NAME: "node:24", BASE_DIGEST: "", EXTRA: "1" },
+      { BASE: `own:1@${digest}`, BASE_NAME: "own:1", BASE_DIGEST: digest },
+    ]);
     expect(recording.outputs["first"]).toMatch(/^localhost:5000\/quorum\/app:dev@/);
   });
 

@@ -109,6 +109,30 @@ describe("an image", () => {
     expect(read(workspace, "docker.log")).not.toBe(calls);
   });
 
+  test.each([
+    [
+      "that its registry has is built on by the digest of its tag, which its label names",
+      "",
+      (host: string) => `${host}/base:1`,
+    ],
+    ["that is given by digest stays as it is", digest, (host: string) => `${host}/base:1@${digest}`],
+    ["that no registry tells of stays as it is", "", () => `${nowhere}/base:1`],
+  ])("a base %s", async (_, given, baseOf) => {
+    const workspace = checkout();
+    const host = await registry(pushedTags(workspace));
+    writeFileSync(join(workspace.stateDir, "pushed"), `${host}/base:1\n`);
+    fakeProgram("docker", docker(workspace));
+    const args = { BASE: baseOf(host), BASE_DIGEST: given };
+    await maker(workspace).maker.make(image(host, { build: { context: "app", args } }));
+    const [, build = ""] = read(workspace, "docker.log").split("\n");
+    const reached = baseOf(host).startsWith(host);
+    expect(build).toContain(
+      reached
+        ? `--build-arg BASE=${host}/base:1@${digest} --build-arg BASE_DIGEST=${digest} `
+        : `--build-arg BASE=${nowhere}/base:1 --build-arg BASE_DIGEST= `,
+    );
+  });
+
   test("is never built at preview: known from the registry, else unknown", async () => {
     const workspace = checkout();
     const host = await registry(pushedTags(workspace));
