@@ -14,7 +14,7 @@ import { type Row, toRow } from "./table.ts";
 const stack = "dev";
 /** Most that an `up` which changes nothing may take on 2 cores. */
 const aimedSeconds = 5;
-const kubeconfig = join(stateDir, `${stack}.kubeconfig`);
+export const kubeconfig = join(stateDir, `${stack}.kubeconfig`);
 const manifestsFile = join(benchDir, "cluster-objects.yaml");
 
 export interface ClusterOptions {
@@ -30,10 +30,14 @@ export function clusterProblem(): string | undefined {
     : "the local cluster does not run; npm start brings it up";
 }
 
-/** An `up` that changes nothing, beside what kubectl takes for a server-side apply of the same objects. */
-export async function benchCluster({ rounds = 5, log }: ClusterOptions): Promise<Row[]> {
+export function refuseWithoutCluster(): void {
   const problem = clusterProblem();
   if (problem !== undefined) throw new Error(problem);
+}
+
+/** An `up` that changes nothing, beside what kubectl takes for a server-side apply of the same objects. */
+export async function benchCluster({ rounds = 5, log }: ClusterOptions): Promise<Row[]> {
+  refuseWithoutCluster();
   const up = quorum("up", "--stack", stack);
   log(`up of ${stack}, until there is nothing to change`);
   await runCommand(up);

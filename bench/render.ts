@@ -4,9 +4,9 @@ import { pathToFileURL } from "node:url";
 import { type Command, type Figures, measureInTurn, runCommand } from "./measure.ts";
 import { countByKind, type ManifestObject, parseManifests, readManifests, refuseOtherObjects } from "./objects.ts";
 import { benchDir, launcher } from "./paths.ts";
-import { type BenchService, benchStack, generateServices, modelService } from "./services.ts";
+import { type BenchCluster, type BenchService, benchStack, generateServices, modelService } from "./services.ts";
 import { type Row, time, toRow } from "./table.ts";
-import { type Model, partModel, writeChart, writeObjectsModule } from "./templates.ts";
+import { ofModelService, ofNoService, writeChart, writeObjectsModule } from "./templates.ts";
 import type { Found } from "./tools.ts";
 
 export interface RenderOptions {
@@ -14,17 +14,20 @@ export interface RenderOptions {
   readonly cdk8s: Found;
   /** Rounds for every size. @default 5, but 3 for the largest */
   readonly rounds: number | undefined;
+  /** Numbers of services that are left out are those above it. @default 1,000 */
+  readonly most: number | undefined;
   readonly log: (line: string) => void;
 }
 
 const sizes = [10, 100, 1000] as const;
+export const sizesUpTo = (most: number = sizes[2]) => sizes.filter((size) => size <= most);
 /** Most that a render of the largest size may take, as a multiple of the floor. */
 const aimedMultipleOfFloor = 1.5;
 
-const ours = "quorum render";
+export const ours = "quorum render";
 const floor = "bare loop over the SDK (floor)";
-const cdk8s = "cdk8s synth";
-const helm = "helm template";
+export const cdk8s = "cdk8s synth";
+export const helm = "helm template";
 type Contestant = typeof ours | typeof floor | typeof cdk8s | typeof helm;
 type Results = ReadonlyMap<Contestant, Figures>;
 
@@ -35,12 +38,12 @@ export async function benchRender(options: RenderOptions): Promise<Row[]> {
   const rows = await benchDev(options);
   const model = await renderModel();
   const results = new Map<number, Results>();
-  for (const size of sizes) {
+  for (const size of sizesUpTo(options.most)) {
     const { objects, figures } = await benchSize(size, model, options);
     results.set(size, figures);
     rows.push(...sizeRows(size, objects, figures));
   }
-  rows.push(...growthRows(results));
+  rows.push(...growthRows(results, ours, "each further service"));
   for (const [name, peer] of [[helm, options.helm] as const, [cdk8s, options.cdk8s] as const]) {
     if ("missing" in peer) rows.push({ measurement: name, remark: "left out", note: peer.missing });
   }
@@ -66,38 +69,57 @@ async function benchDev({ rounds = 5, log }: RenderOptions): Promise<Row[]> {
     : [{ ...toRow("dev: quorum render", figures), note: countByKind(readManifests(out)) }];
 }
 
-async function renderModel(): Promise<Model> {
+/** The objects of the model service. */
+export async function renderModel(cluster?: BenchCluster): Promise<ManifestObject[]> {
+  mkdirSync(benchFolder(), { recursive: true });
   const configFile = join(benchFolder(), "model.yaml");
-  writeFileSync(configFile, benchStack([modelService]));
+  writeFileSync(configFile, benchStack([modelService], cluster));
   const out = join(benchFolder(), "model");
   await runCommand(renderCommand("bench", out, configFile));
-  return partModel(readManifests(out));
+  return ofModelService(readManifests(out));
 }
 
 async function benchSize(
   size: number,
-  model: Model,
+  model: readonly ManifestObject[],
   options: RenderOptions,
 ): Promise<{ objects: ManifestObject[]; figures: Results }> {
   const folder = join(benchFolder(), String(size));
   const { commands, proofs } = await prepare(folder, generateServices(size), model, options);
   options.log(`${size} services: checking that all make the same objects`);
-  const made = new Map<Contestant, ManifestObject[]>();
-  for (const [name, prove] of proofs) made.set(name, await prove());
-  const objects = made.get(ours) ?? [];
-  for (const [name, theirs] of made) refuseOtherObjects(name, objects, theirs);
+  const objects = await proveSame(proofs);
   const rounds = options.rounds ?? (size === sizes.at(-1) ? 3 : 5);
   options.log(`${size} services: ${rounds} rounds of ${[...commands.keys()].join(", ")}`);
   return { objects, figures: await measureInTurn(commands, rounds) };
 }
 
+type Proofs = ReadonlyMap<Contestant, () => Promise<ManifestObject[]>>;
+
+/** @returns our objects @throws where another contestant makes others */
+export async function proveSame(proofs: Proofs): Promise<ManifestObject[]> {
+  const made = new Map<Contestant, ManifestObject[]>();
+  for (const [name, prove] of proofs) made.set(name, await prove());
+  const objects = made.get(ours) ?? [];
+  for (const [name, theirs] of made) refuseOtherObjects(name, objects, theirs);
+  return objects;
+}
+
 /** Writes what each contestant starts from; gives the commands that are measured, and runs that show what each makes. */
-async function prepare(folder: string, services: readonly BenchService[], model: Model, options: RenderOptions) {
+export async function prepare(
+  folder: string,
+  services: readonly BenchService[],
+  model: readonly ManifestObject[],
+  options: Pick<RenderOptions, "cdk8s" | "helm">,
+  cluster?: BenchCluster,
+) {
   const file = (name: string) => join(folder, name);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file("stack.yaml"), benchStack(services));
+  writeFileSync(file("stack.yaml"), benchStack(services, cluster));
   writeFileSync(file("services.json"), JSON.stringify(services));
-  writeObjectsModule(file("objects.js"), model);
+  const render = renderCommand("bench", file("quorum"), file("stack.yaml"));
+  await runCommand(render);
+  const parts = { shared: ofNoService(readManifests(file("quorum")), services), ofService: model };
+  writeObjectsModule(file("objects.js"), parts);
   const script = (name: string, ...args: string[]): Command => ({
     file: process.execPath,
     args: [
@@ -111,9 +133,8 @@ async function prepare(folder: string, services: readonly BenchService[], model:
   const commands = new Map<Contestant, Command>();
   const proofs = new Map<Contestant, () => Promise<ManifestObject[]>>();
 
-  const render = renderCommand("bench", file("quorum"), file("stack.yaml"));
   commands.set(ours, render);
-  proofs.set(ours, () => runCommand(render).then(() => readManifests(file("quorum"))));
+  proofs.set(ours, () => Promise.resolve(readManifests(file("quorum"))));
 
   commands.set(floor, script("floor.js"));
   const proof = file("floor.json");
@@ -126,7 +147,7 @@ async function prepare(folder: string, services: readonly BenchService[], model:
     proofs.set(cdk8s, () => runCommand(synth).then(() => readManifests(file("cdk8s"))));
   }
   if ("path" in options.helm) {
-    writeChart(file("chart"), model, services);
+    writeChart(file("chart"), parts, services);
     const template = helmCommand(options.helm.path, file("chart"));
     commands.set(helm, template);
     proofs.set(helm, () => runCommand(template).then(({ stdout }) => parseManifests(stdout)));
@@ -134,11 +155,14 @@ async function prepare(folder: string, services: readonly BenchService[], model:
   return { commands, proofs };
 }
 
-/** Helm with a home of its own: the user's repositories and plugins are not read. */
 function helmCommand(path: string, chart: string): Command {
+  return { file: path, args: ["template", "bench", chart], env: helmHome() };
+}
+
+/** Helm with a home of its own: the user's repositories and plugins are not read. */
+export function helmHome(): Record<string, string> {
   const home = (name: string) => join(benchFolder(), "helm", name);
-  const env = { HELM_CACHE_HOME: home("cache"), HELM_CONFIG_HOME: home("config"), HELM_DATA_HOME: home("data") };
-  return { file: path, args: ["template", "bench", chart], env };
+  return { HELM_CACHE_HOME: home("cache"), HELM_CONFIG_HOME: home("config"), HELM_DATA_HOME: home("data") };
 }
 
 function sizeRows(size: number, objects: readonly ManifestObject[], figures: Results): Row[] {
@@ -158,10 +182,14 @@ function ofFloor(size: number, multiple: number): string {
   return `${said}; aim ≤ ${aimedMultipleOfFloor}: ${multiple <= aimedMultipleOfFloor ? "met" : "missed"}`;
 }
 
-/** What one more service costs between two sizes; a linear render's cost stays the same. */
-function growthRows(results: ReadonlyMap<number, Results>): Row[] {
+/** What one more service costs between two sizes; where the cost is linear it stays the same. */
+export function growthRows<Name extends string>(
+  results: ReadonlyMap<number, ReadonlyMap<Name, Figures>>,
+  own: Name,
+  what: string,
+): Row[] {
   const [small, middle, large] = sizes;
-  const cost = (name: Contestant, from: number, to: number) => {
+  const cost = (name: Name, from: number, to: number) => {
     const seconds = (size: number) => results.get(size)?.get(name)?.seconds ?? NaN;
     return (seconds(to) - seconds(from)) / (to - from);
   };
@@ -169,9 +197,9 @@ function growthRows(results: ReadonlyMap<number, Results>): Row[] {
     const before = cost(name, small, middle);
     const after = cost(name, middle, large);
     return {
-      measurement: `each further service: ${name}`,
+      measurement: `${what}: ${name}`,
       seconds: after,
-      ratio: after / cost(ours, middle, large),
+      ratio: after / cost(own, middle, large),
       remark: `${middle} to ${large.toLocaleString("en")}; ${small} to ${middle}: ${time(before)}`,
     };
   });

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { benchCluster, clusterProblem } from "./cluster.ts";
+import { benchCluster, clusterProblem, refuseWithoutCluster } from "./cluster.ts";
 import { benchControlPlane } from "./control-plane.ts";
+import { benchDelivery } from "./delivery.ts";
 import { benchEtcd } from "./etcd.ts";
 import { benchMesh } from "./mesh.ts";
 import { benchMonitoring } from "./monitoring.ts";
@@ -11,7 +12,8 @@ import { benchStart, startRows } from "./start.ts";
 import { formatReport, type Row } from "./table.ts";
 import { describeSurroundings, findCdk8s, findHelm, type Found } from "./tools.ts";
 
-const usage = "npm run bench -- [render|cluster|control-plane|etcd|mesh|monitoring|start] [--rounds N] [--cold]";
+const usage =
+  "npm run bench -- [render|delivery|cluster|control-plane|etcd|mesh|monitoring|start] [--rounds N] [--most 10|100|1000] [--cold]";
 
 const log = (line: string) => console.error(line);
 
@@ -20,16 +22,27 @@ interface Measured {
   readonly peers: { readonly helm?: Found; readonly cdk8s?: Found };
 }
 
+interface MeasuredBeside extends Measured {
+  readonly peers: { readonly helm: Found; readonly cdk8s: Found };
+}
+
 /** `npm run bench`: how long quorum takes, beside its peers. */
 export async function main(argv: string[]): Promise<number> {
-  const { part, rounds, cold } = readArguments(argv);
+  const { part, rounds, most, cold } = readArguments(argv);
   mkdirSync(benchDir, { recursive: true });
-  const { rows, peers } = await measurePart(part, rounds, cold);
+  const { rows, peers } = await measurePart(part, { rounds, most, cold });
   console.log(`${await describeSurroundings(peers)}\n\n${formatReport(rows)}`);
   return 0;
 }
 
-function readArguments(argv: string[]): { part: string | undefined; rounds: number | undefined; cold: boolean } {
+interface Wanted {
+  readonly rounds: number | undefined;
+  /** Most services of a render or a delivery. */
+  readonly most: number | undefined;
+  readonly cold: boolean;
+}
+
+function readArguments(argv: string[]): Wanted & { readonly part: string | undefined } {
   const { positionals, values } = parseOrExplain(argv);
   const [part, ...rest] = positionals;
   if (rest.length > 0) throw new Error(`bench takes one part, but got ${positionals.join(" ")}; ${usage}`);
@@ -40,11 +53,20 @@ function readArguments(argv: string[]): { part: string | undefined; rounds: numb
   if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds)) {
     throw new Error(`--rounds is "${values.rounds}", but it must be an integer from 1 to 999; ${usage}`);
   }
-  return { part, rounds: values.rounds === undefined ? undefined : Number(values.rounds), cold: values.cold };
+  if (values.most !== undefined && (part === undefined || !["render", "delivery"].includes(part)))
+    throw new Error(`--most is given, but only bench render and bench delivery know it; ${usage}`);
+  if (values.most !== undefined && !["10", "100", "1000"].includes(values.most))
+    throw new Error(`--most is "${values.most}", but it must be 10, 100 or 1000; ${usage}`);
+  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+  return { part, rounds: number(values.rounds), most: number(values.most), cold: values.cold };
 }
 
 function parseOrExplain(args: string[]) {
-  const options = { rounds: { type: "string" }, cold: { type: "boolean", default: false } } as const;
+  const options = {
+    rounds: { type: "string" },
+    most: { type: "string" },
+    cold: { type: "boolean", default: false },
+  } as const;
   try {
     return parseArgs({ args, allowPositionals: true, options });
   } catch (error) {
@@ -53,15 +75,19 @@ function parseOrExplain(args: string[]) {
   }
 }
 
-async function measurePart(part: string | undefined, rounds: number | undefined, cold: boolean): Promise<Measured> {
+async function measurePart(part: string | undefined, wanted: Wanted): Promise<Measured> {
+  const { rounds, cold } = wanted;
   switch (part) {
     case undefined: {
-      const render = await measureRender(rounds);
-      const cluster = clusterProblem() === undefined ? await benchCluster({ rounds, log }) : [];
-      return { ...render, rows: [...render.rows, ...cluster, ...startRows()] };
+      const runs = clusterProblem() === undefined;
+      const delivery = await (runs ? measureDelivery(wanted) : measureRender(wanted));
+      const cluster = runs ? await benchCluster({ rounds, log }) : [];
+      return { ...delivery, rows: [...delivery.rows, ...cluster, ...startRows()] };
     }
     case "render":
-      return measureRender(rounds);
+      return measureRender(wanted);
+    case "delivery":
+      return measureDelivery(wanted);
     case "cluster":
       return { rows: [...(await benchCluster({ rounds, log })), ...startRows()], peers: {} };
     case "control-plane":
@@ -76,12 +102,19 @@ async function measurePart(part: string | undefined, rounds: number | undefined,
       return { rows: await benchStart({ cold, log }), peers: {} };
     default:
       throw new Error(
-        `bench is asked for "${part}", but it knows render, cluster, control-plane, etcd, mesh, monitoring and start; ${usage}`,
+        `bench is asked for "${part}", but it knows render, delivery, cluster, control-plane, etcd, mesh, monitoring and start; ${usage}`,
       );
   }
 }
 
-async function measureRender(rounds: number | undefined): Promise<Measured> {
+async function measureRender({ rounds, most }: Wanted): Promise<MeasuredBeside> {
   const peers = { helm: await findHelm(), cdk8s: findCdk8s(log) };
-  return { rows: await benchRender({ ...peers, rounds, log }), peers };
+  return { rows: await benchRender({ ...peers, rounds, most, log }), peers };
+}
+
+/** The renders too: they are the first step of a delivery, and want no cluster. */
+async function measureDelivery(wanted: Wanted): Promise<Measured> {
+  refuseWithoutCluster();
+  const { rows, peers } = await measureRender(wanted);
+  return { rows: [...rows, ...(await benchDelivery({ ...peers, ...wanted, log }))], peers };
 }

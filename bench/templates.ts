@@ -6,19 +6,24 @@ import { type BenchService, modelService } from "./services.ts";
 
 type Field = keyof BenchService;
 
-/** What quorum renders for a stack of the model service alone, parted by whether the service has a hand in it. */
+/** What the peers' objects are made of. */
 export interface Model {
+  /** Of the size that is measured, as quotas follow the services. */
   readonly shared: readonly ManifestObject[];
+  /** Of the model service. */
   readonly ofService: readonly ManifestObject[];
 }
 
-export function partModel(objects: readonly ManifestObject[]): Model {
-  const isOfService = (object: ManifestObject) => JSON.stringify(object).includes(modelService.name);
-  return {
-    shared: objects.filter((object) => !isOfService(object)),
-    ofService: objects.filter(isOfService),
-  };
-}
+const mentions = (object: ManifestObject, names: RegExp) => names.test(JSON.stringify(object));
+
+export const ofModelService = (objects: readonly ManifestObject[]) =>
+  objects.filter((object) => mentions(object, new RegExp(modelService.name)));
+
+/** Those that no service has a hand in alone. */
+export const ofNoService = (objects: readonly ManifestObject[], services: readonly BenchService[]) => {
+  const names = new RegExp(`\\b(${services.map(({ name }) => name).join("|")})\\b`);
+  return objects.filter((object) => !mentions(object, names));
+};
 
 /** Longest first: one value may be part of another. */
 const fields = (Object.keys(modelService) as Field[]).sort(

@@ -9,7 +9,8 @@ const services = JSON.parse(readFileSync(servicesFile, "utf8"));
 
 const app = new App({ outdir });
 const chart = new Chart(app, "services");
-const make = (object) => new ApiObject(chart, `${object.kind}-${object.metadata.name}`, object);
+const make = (object) =>
+  new ApiObject(chart, [object.kind, object.metadata.namespace, object.metadata.name].join("-"), object);
 shared.forEach(make);
 for (const service of services) objectsOf(service).forEach(make);
 app.synth();
