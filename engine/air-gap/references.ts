@@ -34,7 +34,8 @@ export function atSite(images: Raw, digests: Readonly<Record<string, string>>): 
     name,
     { ...build, digest: digests[name] },
   ]);
-  const { trusted, pull: _, ...others } = images;
+  const { trusted, ...rest } = images;
+  const others = Object.fromEntries(Object.entries(rest).filter(([key]) => key !== "pull"));
   const replaced = (trusted as string[] | undefined)?.map((one) => replaceHost(one, images));
   return {
     ...others,
