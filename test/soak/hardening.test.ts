@@ -147,11 +147,13 @@ describe("changed by another up", () => {
   });
 
   it("knows people by that provider's tokens, and no one as Kubernetes' own", async () => {
-    const whoami = async (claims: Record<string, unknown>) =>
-      own.ssh(
+    const whoami = async (claims: Record<string, unknown>) => {
+      const { stdout } = await own.trySsh(
         host,
         `curl -sk -w '\\n%{http_code}' -X POST -H 'Content-Type: application/json' -H 'Authorization: Bearer ${issuer.token(claims)}' -d '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' https://10.210.0.31:6443/apis/authentication.k8s.io/v1/selfsubjectreviews`,
       );
+      return stdout;
+    };
     const alice = { sub: "alice", aud: "kubernetes", groups: ["platform-team"] };
     const answer = await whoami(alice);
     expect(answer).toMatch(/201$/);
@@ -178,7 +180,7 @@ describe("changed by another up", () => {
   ])("takes no wrong flag of %s: it says so, and runs on as before", async (part, program, said) => {
     own.change({ controlPlane: { flags: { [part]: { "no-such-flag": "1" } } } });
     const ended = await own.tryUp();
-    expect(ended.code).not.toBe(0);
+    expect(ended.code, `${ended.stdout}${ended.stderr}`).not.toBe(0);
     expect(`${ended.stdout}${ended.stderr}`).toContain(
       `${program} of ${host} is not ready with its changed settings; its last words are above`,
     );
