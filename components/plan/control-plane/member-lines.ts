@@ -36,7 +36,8 @@ function changeFunctions(host: PlannedHost): string[] {
   const logs = `/var/log/pods/kube-system_"$1"-${host.name}_*`;
   return [
     `running() { kubectl -n kube-system get pod "$1-${host.name}" -o jsonpath='{.metadata.annotations.kubernetes\\.io/config\\.hash}' 2>/dev/null; }`,
-    `ready() { [ "$(kubectl -n kube-system get pod "$1-${host.name}" -o jsonpath='{.status.containerStatuses[0].ready}' 2>/dev/null)" != false ]; }`,
+    // A pod that is new to the API server has no status for a moment, and is not ready by that.
+    `ready() { [ "$(kubectl -n kube-system get pod "$1-${host.name}" -o jsonpath='{.status.containerStatuses[0].ready}' 2>/dev/null)" = true ]; }`,
     `healthy() { kubectl get --raw /readyz --server https://${host.address}:${apiPort} >/dev/null 2>&1; }`,
     // The newest folder of logs is that of the newest pod: the name of each ends with the hash of its manifest.
     `log_of() { ls -td ${logs} 2>/dev/null | head -n 1; }`,
@@ -54,7 +55,9 @@ function changeFunctions(host: PlannedHost): string[] {
     `finish() {`,
     `  if [ -e ${before}/$1.yaml ] && ! cmp -s ${before}/$1.yaml ${manifests}/$1.yaml; then`,
     `    if ! wait_for ${nodeSeconds} decided "$1" || ! replaced "$1"; then`,
-    `      tail -n 5 "$(log_of "$1")/$1/"*.log 2>/dev/null | cut -c1-500 >&2 || true`,
+    // Some say what is wrong first and then a page of usage, others the other way round.
+    `      words=$(ls -t "$(log_of "$1")/$1/"*.log 2>/dev/null | head -n 1)`,
+    `      [ -z "$words" ] || { sed -n 1,2p "$words"; sed 1,2d "$words" | tail -n 5; } | cut -c1-500 >&2`,
     `      mv -f ${before}/$1.yaml ${manifests}/$1.yaml`,
     `      wait_for ${nodeSeconds} healthy || fail "$1 of ${host.name} is not ready with its changed settings, nor is the API server with its earlier ones, which are back; look at its log on ${host.address}"`,
     `      fail "$1 of ${host.name} is not ready with its changed settings; its last words are above (its log is on ${host.address}), and its earlier settings are back. Correct them and run up again"`,
