@@ -42,7 +42,7 @@ describe("one host", () => {
   ])("killed by SIGKILL as it %s, and run again at last: the same state, and nothing is lost", async (step) => {
     await killedWhen(
       ["control-plane", "upgrade", currentVersion, ...own.flags()],
-      new RegExp(`\\d/\\d f-64: ${step}`),
+      new RegExp(`\\d/\\d ${host}: ${step}`),
       2000,
     );
   });

@@ -151,8 +151,11 @@ export function readyScript(host: PlannedHost, to: string): string {
     `export KUBECONFIG=${adminKubeconfig}`,
     `current() { [ "$(kubectl get node ${host.name} -o jsonpath='{.status.nodeInfo.kubeletVersion}' 2>/dev/null)" = v${to} ]; }`,
     `wait_for ${nodeSeconds} current || fail "node ${host.name} does not say that its kubelet is v${to}; look at the kubelet's log on ${host.address}"`,
-    `kubectl wait --for=condition=Ready node/${host.name} --timeout=${nodeSeconds}s >&2 || fail "node ${host.name} is not Ready at v${to}; look at 'kubectl describe node ${host.name}'"`,
-    `kubectl uncordon ${host.name} >&2`,
+    // A kubelet of another minor may start the API server anew, which refuses everybody until it has read who may do what.
+    `ready() { [ "$(kubectl get node ${host.name} -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null)" = True ]; }`,
+    `wait_for ${nodeSeconds} ready || fail "node ${host.name} is not Ready at v${to}; look at 'kubectl describe node ${host.name}'"`,
+    `open() { kubectl uncordon ${host.name} >/dev/null 2>&1; }`,
+    `wait_for ${nodeSeconds} open || fail "node ${host.name} is Ready, but takes no pods; run 'kubectl uncordon ${host.name}'"`,
   );
 }
 
