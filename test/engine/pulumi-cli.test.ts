@@ -80,6 +80,27 @@ describe("where the Pulumi CLI runs", () => {
     });
     expect(existsSync(join(workspace.stateDir, "state"))).toBe(false);
   });
+
+  test("names each secret that is to be set where the CLI alone has them", () => {
+    const stack = `config:
+  quorum:token: { secure: unset }
+  quorum:services: { web: { secrets: { files: { "a.key": { secure: unset } }, env: { SET: { secure: v1:x } } } } }
+  quorum:controlPlane: { ssh: { privateKey: { secure: unset } } }
+`;
+    const workspace = temporaryWorkspace({ ...files, "Pulumi.dev.yaml": stack });
+    const env = { HOME: temporaryFolder(), PULUMI_BACKEND_URL: "s3://b" };
+    expect(() => preparePulumiProject(workspace, { stack: "dev" }, env)).toThrow(
+      `secrets of stack dev are { secure: unset } in Pulumi.dev.yaml, but the Pulumi CLI needs each encrypted; run:
+  pulumi config set --secret --path 'quorum:token' --stack dev
+  pulumi config set --secret --path 'quorum:services.web.secrets.files["a.key"]' --stack dev
+  pulumi config set --secret --path 'quorum:controlPlane.ssh.privateKey' --stack dev`,
+    );
+    writeFileSync(join(workspace.root, "Pulumi.dev.yaml"), `encryptionsalt: s\n${stack}`);
+    // Another cluster has no use for the key to the hosts.
+    const elsewhere = () => preparePulumiProject(workspace, { stack: "dev", context: "kind" }, env);
+    expect(elsewhere).toThrow(/quorum:token/);
+    expect(elsewhere).not.toThrow(/privateKey/);
+  });
 });
 
 describe("the CLI's state", () => {
