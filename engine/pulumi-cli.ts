@@ -5,7 +5,7 @@ import { removeSystemNamespace } from "./direct/down.ts";
 import { inventoryIdentity } from "./direct/inventory.ts";
 import { type ClusterAccess, LiveObjects } from "./direct/kubectl.ts";
 import { goesBack, readGoodStates } from "./direct/last-good.ts";
-import { identityOf, pulumiId, stackLabel } from "./direct/objects.ts";
+import { type DesiredObject, identityOf, type KubeObject, pulumiId, stackLabel } from "./direct/objects.ts";
 import type { Registration } from "./direct/registration.ts";
 import { restoreByReplace, waitOrGoBack } from "./direct/rollback.ts";
 import { evaluate, openCluster, type Session } from "./direct/session.ts";
@@ -40,8 +40,6 @@ export interface PulumiSettings {
 
 type OnStack = (args: readonly string[], more?: ProcessOptions) => Promise<ProcessResult>;
 
-/** As the direct engine does: what the program says of a field counts, whoever else has set it. */
-const force = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
 /** Objects that the direct engine made, and an import has missed, are taken as they are. */
 const adopt = { PULUMI_K8S_UPSERT_EXISTING_OBJECTS: "true" };
 
@@ -50,7 +48,7 @@ export async function openPulumi(settings: PulumiSettings): Promise<Pulumi> {
   const { program, workspace, stack } = settings;
   const project = preparePulumiProject(workspace, stack);
   const run: OnStack = (args, more = {}) => {
-    const env = { ...project.env, ...force, ...settings.env, ...more.env };
+    const env = { ...project.env, ...settings.env, ...more.env };
     return runProcess(program, [...args, "--non-interactive"], { ...more, cwd: project.folder, env });
   };
   const onStack: OnStack = (args, more) => run([...args, "--stack", stack.stack], more);
@@ -88,7 +86,11 @@ async function upWith(onStack: OnStack, settings: PulumiSettings): Promise<Reado
   expectSuccess("up", up, spoilt);
   if (spoilt !== "") throw new Error(spoilt);
   const access = keepKubeconfig(await readState(onStack), settings);
-  if (takesOver && access !== undefined) await forgetInventory(access, settings);
+  if (takesOver) {
+    if (access !== undefined) await forgetInventory(access, settings);
+    // The provider notes in the state that it took objects as they were; any preview without that would show a change.
+    expectSuccess("up", await onStack(["up", "--yes", "--skip-preview"]));
+  }
   const outputs = await onStack(["stack", "output", "--json"]);
   expectSuccess("stack output", outputs);
   return JSON.parse(outputs.stdout) as Record<string, unknown>;
@@ -147,7 +149,10 @@ async function forgetInventory(access: ClusterAccess, settings: PulumiSettings):
   await removeSystemNamespace(kubectl, session.timeoutSeconds);
 }
 
-/** Fills an empty state with what the direct engine made. Answers whether there was anything. */
+/**
+ * Fills an empty state with what the direct engine made, or else with what the stack left there when it was taken away.
+ * Answers whether the direct engine made it.
+ */
 async function importFromCluster(onStack: OnStack, settings: PulumiSettings): Promise<boolean> {
   const session = await settings.session();
   const { resources, objects, cluster } = await evaluate(session, "preview");
@@ -156,14 +161,28 @@ async function importFromCluster(onStack: OnStack, settings: PulumiSettings): Pr
   const inventory = inventoryIdentity(settings.stack.stack);
   const wanted = objects.map(({ object }) => identityOf(object));
   const live = new LiveObjects(await kubectl.get([inventory, ...wanted]).catch(() => []));
-  if (live.find(inventory) === undefined) return false;
-  const present = objects.filter(({ object }) => live.find(identityOf(object)) !== undefined);
+  const madeDirectly = live.find(inventory) !== undefined;
+  const present = objects.filter((desired) => {
+    const found = live.find(identityOf(desired.object));
+    return found !== undefined && (madeDirectly || isLeftBehind(desired, found, settings.stack.stack));
+  });
+  if (!madeDirectly && present.length === 0) return false;
   const file = makeImportFile(
     resources,
     present.map(({ urn, object }) => ({ urn, id: pulumiId(object) })),
   );
+  settings.log(
+    madeDirectly
+      ? `the direct engine made this stack: ${count(file.resources.length, "resource")} imported into the Pulumi CLI's state`
+      : `the stack left ${count(present.length, "object")} in the cluster when it was taken away: imported into the Pulumi CLI's state`,
+  );
   await importObjects(onStack, file, resources, settings);
-  return true;
+  return madeDirectly;
+}
+
+/** Whether an object outlives its stack, and is the stack's: the provider refuses to make what is there already. */
+function isLeftBehind({ protect, retain }: DesiredObject, { metadata }: KubeObject, stack: string): boolean {
+  return (protect || retain) && metadata.labels?.[stackLabel] === stack;
 }
 
 async function importObjects(
@@ -173,9 +192,6 @@ async function importObjects(
   { workspace, stack, log }: PulumiSettings,
 ): Promise<void> {
   const path = join(workspace.stateDir, `${stack.stack}.import.json`);
-  log(
-    `the direct engine made this stack: ${count(file.resources.length, "resource")} imported into the Pulumi CLI's state`,
-  );
   writePrivate(path, `${JSON.stringify(file, null, 2)}\n`);
   try {
     const flags = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false"];

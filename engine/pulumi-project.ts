@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { type Workspace, writePrivate } from "./files.ts";
-import { readCliStack, type StackOptions, type StackSecret } from "./stack.ts";
+import { readCliStack, refuseUnsetSecrets, type StackOptions, type StackSecret } from "./stack.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,6 +23,8 @@ export interface PulumiProject {
  * With a backend of the user's own, the checkout is the project, as it is for `pulumi up` by hand. Without one, or where the
  * command line overrides the stack's file, the project is a folder of ours: the CLI writes into the stack's file, and must
  * not change the user's.
+ *
+ * @throws naming each secret that is not set yet where only the CLI can have it
  */
 export function preparePulumiProject(
   workspace: Workspace,
@@ -33,7 +35,10 @@ export function preparePulumiProject(
   const overridden =
     options.context !== undefined || options.configFile !== undefined || (options.unavailableImages ?? []).length > 0;
   const variables = ownBackend ? ownBackendVariables(workspace, env) : {};
-  if (!ownBackend && !overridden) return { folder: workspace.root, env: variables, secrets: [], ownBackend };
+  if (!ownBackend && !overridden) {
+    refuseUnsetSecrets(workspace, options);
+    return { folder: workspace.root, env: variables, secrets: [], ownBackend };
+  }
   const folder = join(workspace.stateDir, "pulumi");
   const project = parse(readFileSync(join(workspace.root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
   const main = join(workspace.root, typeof project["main"] === "string" ? project["main"] : "index.ts");

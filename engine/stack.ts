@@ -63,7 +63,10 @@ export function readCliStack(
   const document = readYaml(stackFile(workspace, options));
   const config = applyOverrides(readStackValues(workspace, name, options), name, options);
   const encrypted = document["encryptionsalt"] !== undefined || document["encryptedkey"] !== undefined;
-  if (encrypted) return { document: { ...document, config }, secrets: [] };
+  if (encrypted) {
+    refuseUnsetSecrets(workspace, options);
+    return { document: { ...document, config }, secrets: [] };
+  }
   const reader = secretReader(workspace, name, options);
   const plain = Object.entries(config).map(([key, value]) => [key, reader.withoutSecrets(value, key)] as const);
   reader.refuseMissing();
@@ -71,6 +74,24 @@ export function readCliStack(
     document: { ...document, config: Object.fromEntries(plain.filter(([, value]) => value !== undefined)) },
     secrets: reader.found,
   };
+}
+
+/**
+ * Refuses what the Pulumi CLI would call a bad value, without a key: a file whose secrets only the CLI has, and that has none yet.
+ *
+ * @throws with the command that sets each secret that is still `{ secure: unset }`
+ */
+export function refuseUnsetSecrets(workspace: Workspace, options: StackOptions): void {
+  const unset: string[] = [];
+  const note = (encrypted: unknown, path: string) => void (encrypted === "unset" && unset.push(path));
+  const { name } = readProject(workspace);
+  const values = applyOverrides(readStackValues(workspace, name, options), name, options);
+  for (const [key, value] of Object.entries(values)) mapSecrets(value, key, note);
+  if (unset.length === 0) return;
+  const commands = unset.map((path) => `  pulumi config set --secret --path '${path}' --stack ${options.stack}`);
+  throw new Error(
+    `secrets of stack ${options.stack} are { secure: unset } in ${basename(stackFile(workspace, options))}, but the Pulumi CLI needs each encrypted; run:\n${commands.join("\n")}`,
+  );
 }
 
 export function stackFile(workspace: Workspace, options: StackOptions): string {
@@ -153,18 +174,13 @@ function secretReader(workspace: Workspace, project: string, options: StackOptio
     if (value === undefined) missing.push(`  ${key}: ${secretVariable(key)}, or the line \`${key}: …\` in ${file}`);
     return value === undefined ? "" : flatten(value);
   };
-  /** Walks a value; each secret in it is noted, and becomes what `put` makes of it. */
-  const walk = (value: unknown, path: string, put: (secret: string) => unknown): unknown => {
-    if (Array.isArray(value)) return value.map((item, index) => walk(item, `${path}[${index}]`, put));
-    if (!isMap(value)) return value;
-    if ("secure" in value && Object.keys(value).length === 1) {
-      const secret = valueOf(path);
-      found.push({ path, value: secret });
+  /** Each secret of a value is noted, and becomes what `put` makes of it. */
+  const walk = (value: unknown, path: string, put: (secret: string) => unknown): unknown =>
+    mapSecrets(value, path, (_, at) => {
+      const secret = valueOf(at);
+      found.push({ path: at, value: secret });
       return put(secret);
-    }
-    const entries = Object.entries(value).map(([name, item]) => [name, walk(item, `${path}${pathPart(name)}`, put)]);
-    return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
-  };
+    });
   return {
     found,
     resolve: (value: unknown, path: string) => walk(value, path, (secret) => secret),
@@ -176,6 +192,18 @@ function secretReader(workspace: Workspace, project: string, options: StackOptio
       );
     },
   };
+}
+
+/** What a value is with `put` in the place of each `{ secure: … }`; a field that becomes undefined is left out. */
+function mapSecrets(value: unknown, path: string, put: (encrypted: unknown, path: string) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => mapSecrets(item, `${path}[${index}]`, put));
+  if (!isMap(value)) return value;
+  if ("secure" in value && Object.keys(value).length === 1) return put(value["secure"], path);
+  const entries = Object.entries(value).map(([name, item]) => [
+    name,
+    mapSecrets(item, `${path}${pathPart(name)}`, put),
+  ]);
+  return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
 }
 
 /** One field of a path such as `services.web.config["a.txt"]`. */

@@ -1,3 +1,4 @@
+import { unknownNamespace } from "./objects.ts";
 import { rules as allRules } from "./rules.ts";
 import type { RuleName } from "./rule-names.ts";
 import type { Finding, PolicyFacts, PolicyInput, Rule } from "./types.ts";
@@ -90,10 +91,12 @@ export function refusals({ violations }: PolicyReport): Violation[] {
   return violations.filter(({ level }) => level === "mandatory");
 }
 
+/** Where an object's namespace is not known yet, the rest of its name decides. */
 function matcher({ object, field }: PolicyException): (finding: Finding) => boolean {
   const ofObject = glob(object);
+  const anywhere = glob(object.replace(/ [^/]+\//, ` ${unknownNamespace}/`));
   const ofField = field === undefined ? undefined : glob(field);
-  return (one) => ofObject.test(one.object) && (ofField?.test(one.field) ?? true);
+  return (one) => (ofObject.test(one.object) || anywhere.test(one.object)) && (ofField?.test(one.field) ?? true);
 }
 
 function glob(pattern: string): RegExp {

@@ -39,6 +39,9 @@ export function at(value: unknown, ...keys: readonly string[]): unknown {
   return keys.reduce<unknown>((place, key) => mapOf(place)[key], value);
 }
 
+/** Stands for a namespace that only `up` can know, as before the first one of a cluster that is not there yet. */
+export const unknownNamespace = "?";
+
 /** An object's name in a finding: `Deployment apps/web`. */
 export function nameOf({ kind, metadata: { namespace, name } }: PolicyObject): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;

@@ -1,3 +1,4 @@
+import { unknownNamespace } from "./objects.ts";
 import type { PolicyObject, PolicyResource } from "./types.ts";
 
 /** What of a resource the CLI tells a pack. */
@@ -18,7 +19,8 @@ export function readObject({ type, name, props, opts }: ToldResource): PolicyRes
   const { apiVersion, kind, metadata } = fields;
   if (typeof apiVersion !== "string" || typeof kind !== "string") return undefined;
   const given = (typeof metadata === "object" && metadata !== null ? metadata : {}) as Record<string, unknown>;
-  const named = { ...given, name: typeof given["name"] === "string" ? given["name"] : name };
+  const place = given["namespace"] === unknown ? { namespace: unknownNamespace } : {};
+  const named = { ...given, ...place, name: typeof given["name"] === "string" ? given["name"] : name };
   const object = { ...fields, apiVersion, kind, metadata: named } as PolicyObject;
   // The CLI tells whether a resource is protected, not whether it is retained.
   return opts.protect ? { object, kept: true } : { object };

@@ -43,7 +43,14 @@ export function openStack(config: StackConfig, stack: string): StackContext {
   const cluster = new ControlPlane("control-plane", config.controlPlane);
   const provider = new k8s.Provider(
     "cluster",
-    { ...cluster.access, enableConfigMapMutable: true, enableSecretMutable: true, enableServerSideApply: true },
+    {
+      ...cluster.access,
+      enableConfigMapMutable: true,
+      enableSecretMutable: true,
+      enableServerSideApply: true,
+      // What the program says of a field counts, whoever else has set it.
+      enablePatchForce: true,
+    },
     { dependsOn: [cluster] },
   );
   return {

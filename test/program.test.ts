@@ -43,6 +43,7 @@ describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
       enableConfigMapMutable: "true",
       enableSecretMutable: "true",
       enableServerSideApply: "true",
+      enablePatchForce: "true",
       clusterIdentifier: `quorum-${stack}`,
       kubeconfig: "output of control-plane-kubeconfig",
     });

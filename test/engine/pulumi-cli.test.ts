@@ -80,6 +80,27 @@ describe("where the Pulumi CLI runs", () => {
     });
     expect(existsSync(join(workspace.stateDir, "state"))).toBe(false);
   });
+
+  test("names each secret that is to be set where the CLI alone has them", () => {
+    const stack = `config:
+  quorum:token: { secure: unset }
+  quorum:services: { web: { secrets: { files: { "a.key": { secure: unset } }, env: { SET: { secure: v1:x } } } } }
+  quorum:controlPlane: { ssh: { privateKey: { secure: unset } } }
+`;
+    const workspace = temporaryWorkspace({ ...files, "Pulumi.dev.yaml": stack });
+    const env = { HOME: temporaryFolder(), PULUMI_BACKEND_URL: "s3://b" };
+    expect(() => preparePulumiProject(workspace, { stack: "dev" }, env)).toThrow(
+      `secrets of stack dev are { secure: unset } in Pulumi.dev.yaml, but the Pulumi CLI needs each encrypted; run:
+  pulumi config set --secret --path 'quorum:token' --stack dev
+  pulumi config set --secret --path 'quorum:services.web.secrets.files["a.key"]' --stack dev
+  pulumi config set --secret --path 'quorum:controlPlane.ssh.privateKey' --stack dev`,
+    );
+    writeFileSync(join(workspace.root, "Pulumi.dev.yaml"), `encryptionsalt: s\n${stack}`);
+    // Another cluster has no use for the key to the hosts.
+    const elsewhere = () => preparePulumiProject(workspace, { stack: "dev", context: "kind" }, env);
+    expect(elsewhere).toThrow(/quorum:token/);
+    expect(elsewhere).not.toThrow(/privateKey/);
+  });
 });
 
 describe("the CLI's state", () => {
@@ -224,6 +245,8 @@ describe("up by the Pulumi CLI", () => {
   async function openOn(options: {
     exports: string[];
     live: object[];
+    /** Of the program. @default two ConfigMaps */
+    objects?: object[];
     importFails?: boolean;
     /** What the cluster has after an `up` that fails, until something is replaced. */
     liveAfterFailure?: object[];
@@ -233,7 +256,7 @@ describe("up by the Pulumi CLI", () => {
     const pulumi = fakeProgram(
       "pulumi",
       `cd ${workspace.stateDir}
-echo "$*|$PULUMI_K8S_UPSERT_EXISTING_OBJECTS|$PULUMI_K8S_ENABLE_PATCH_FORCE" >>calls
+echo "$*|$PULUMI_K8S_UPSERT_EXISTING_OBJECTS" >>calls
 case "$1 $2" in
   "stack init") echo "error: stack 'dev' already exists" >&2; exit 255;;
   "config set") cat >secret;;
@@ -256,7 +279,7 @@ if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else ec
       config: {
         project: "quorum",
         stack: "dev",
-        values: { "quorum:context": "kind", "quorum:objects": JSON.stringify(wanted) },
+        values: { "quorum:context": "kind", "quorum:objects": JSON.stringify(options.objects ?? wanted) },
         secretKeys: [],
       },
       program: join(import.meta.dirname, "fixtures/generic.ts"),
@@ -288,12 +311,12 @@ if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else ec
     const { cli, calls, read, workspace } = await openOn({ exports: [full, full], live: [] });
     expect(await cli.up()).toEqual({ urls: { app: "u" } });
     expect(calls()).toEqual([
-      "stack init dev --no-select --non-interactive||true",
-      "config set --secret --path quorum:token --stack dev --non-interactive||true",
-      "stack export --show-secrets --stack dev --non-interactive||true",
-      "up --yes --skip-preview --stack dev --non-interactive||true",
-      "stack export --show-secrets --stack dev --non-interactive||true",
-      "stack output --json --stack dev --non-interactive||true",
+      "stack init dev --no-select --non-interactive|",
+      "config set --secret --path quorum:token --stack dev --non-interactive|",
+      "stack export --show-secrets --stack dev --non-interactive|",
+      "up --yes --skip-preview --stack dev --non-interactive|",
+      "stack export --show-secrets --stack dev --non-interactive|",
+      "stack output --json --stack dev --non-interactive|",
     ]);
     expect(read("secret")).toBe("hush");
     expect(read("dev.kubeconfig")).toBe("apiVersion: v1\nkind: Config\n");
@@ -315,9 +338,11 @@ if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else ec
     expect(calls().find((line) => line.startsWith("import"))).toMatch(
       /--yes --skip-preview --protect=false --generate-code=false --stack dev/,
     );
-    expect(calls().find((line) => line.startsWith("up"))).toBe(
-      "up --yes --skip-preview --stack dev --non-interactive|true|true",
-    );
+    expect(calls().filter((line) => line.startsWith("up"))).toEqual([
+      "up --yes --skip-preview --stack dev --non-interactive|true",
+      // So that the state says nothing of the takeover: it would be a change to the next preview.
+      "up --yes --skip-preview --stack dev --non-interactive|",
+    ]);
     expect(read("kubectl")).toMatch(/--kubeconfig .*dev\.kubeconfig .*delete -f -/);
     expect(existsSync(join(workspace.stateDir, "dev.import.json"))).toBe(false);
   });
@@ -326,14 +351,47 @@ if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else ec
     const { cli, calls, lines } = await openOn({ exports: ["{}", full], live: [inventory, here], importFails: true });
     await cli.up();
     expect(lines.join("\n")).toContain("the import failed (error: no such provider)");
-    expect(calls().some((line) => line.startsWith("up ") && line.endsWith("|true|true"))).toBe(true);
+    expect(calls().some((line) => line.startsWith("up ") && line.endsWith("|true"))).toBe(true);
+  });
+
+  describe("where a stack was before that left something", () => {
+    const kept = (name: string) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, namespace: "apps" },
+      options: { retainOnDelete: true },
+    });
+    const of = (stack: string, name: string) =>
+      object("ConfigMap", name, { namespace: "apps", metadata: { labels: { "quorum.dev/stack": stack } } });
+
+    test("imports what it left, and nothing else that is there", async () => {
+      const { cli, calls, read, lines } = await openOn({
+        exports: ["{}", full, full],
+        objects: [...wanted, kept("left"), kept("taken")],
+        live: [of("dev", "left"), of("other", "taken"), of("dev", "here")],
+      });
+      await cli.up();
+      const imported = JSON.parse(read("imported")) as { resources: { logicalName: string }[] };
+      expect(imported.resources.map(({ logicalName }) => logicalName)).toEqual(["configmap-left"]);
+      expect(lines[0]).toMatch(/the stack left 1 object in the cluster when it was taken away: imported/);
+      // What somebody else has made is not taken over.
+      expect(calls().find((line) => line.startsWith("up"))).toBe(
+        "up --yes --skip-preview --stack dev --non-interactive|",
+      );
+    });
+
+    test("imports nothing where it left nothing", async () => {
+      const { cli, calls } = await openOn({ exports: ["{}", full, full], objects: [kept("left")], live: [] });
+      await cli.up();
+      expect(calls().some((line) => line.startsWith("import"))).toBe(false);
+    });
   });
 
   test("refreshes a state that the direct engine has overtaken", async () => {
     const { cli, calls } = await openOn({ exports: [full, full], live: [inventory] });
     await cli.up();
     expect(calls().find((line) => line.startsWith("up"))).toBe(
-      "up --yes --skip-preview --refresh --stack dev --non-interactive|true|true",
+      "up --yes --skip-preview --refresh --stack dev --non-interactive|true",
     );
   });
 
@@ -369,8 +427,8 @@ if [ -e failed ]; then echo '${listOf(options.liveAfterFailure ?? [])}'; else ec
     await cli.preview(true);
     await cli.down();
     expect(calls().slice(2)).toEqual([
-      "preview --json --stack dev --non-interactive||true",
-      "destroy --yes --skip-preview --exclude-protected --stack dev --non-interactive||true",
+      "preview --json --stack dev --non-interactive|",
+      "destroy --yes --skip-preview --exclude-protected --stack dev --non-interactive|",
     ]);
   });
 });

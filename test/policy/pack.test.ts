@@ -135,5 +135,10 @@ describe("the policy pack", () => {
     );
     const placed = { ...provisioner, metadata: { ...provisioner.metadata, namespace: "local-path-storage" } };
     expect(await analyze(placed)).toEqual([]);
+    // Before the cluster is there, the namespace is not known either.
+    const unplaced = { ...provisioner, metadata: { ...provisioner.metadata, namespace: runtime.unknownValue } };
+    expect(await analyze(unplaced)).toEqual([]);
+    const other = { ...unplaced, metadata: { ...unplaced.metadata, name: "other" } };
+    expect(await analyze(other)).toContainEqual(expect.stringMatching(/^mandatory probes: .*Deployment \?\/other/s));
   });
 });
