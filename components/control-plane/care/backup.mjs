@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { measureSnapshot, packArchive, writeMetadata } from "./archive.mjs";
-import { etcdClient, snapshotStatus } from "./etcd.mjs";
+import { countsFit, etcdClient, snapshotStatus } from "./etcd.mjs";
 import { fileSum, figuresText, lentPrograms, main, noted, putFile, say, seconds } from "./programs.mjs";
 import { archivesOf, nameOf, openStore, partEnding, surplus } from "./store.mjs";
 
@@ -44,14 +44,14 @@ async function saveMember(client, programs, member, file) {
     const before = await client.hashKV(endpoint);
     await client.save(endpoint, file, 3600);
     const { size, sha256 } = await measureSnapshot(file);
-    const { hash, revision, keys, size: databaseBytes } = await snapshotStatus(programs, file);
+    const { hash, revision, keys: counted, size: databaseBytes } = await snapshotStatus(programs, file);
     if (revision < member.revision)
       throw new Error(`the snapshot is of revision ${revision}, but ${endpoint} had ${member.revision} before it`);
     const hashKV = await client.hashKV(endpoint, revision).catch(() => undefined);
-    const live = await client.count(endpoint, revision).catch(() => undefined);
-    if (hashKV !== undefined && live !== undefined && hashKV.compactRevision === before.compactRevision) {
-      if (live !== keys)
-        throw new Error(`the snapshot has ${keys} keys, but ${endpoint} has ${live} at its revision ${revision}`);
+    const keys = await client.count(endpoint, revision).catch(() => undefined);
+    if (hashKV !== undefined && keys !== undefined && hashKV.compactRevision === before.compactRevision) {
+      if (!countsFit(counted, keys, revision))
+        throw new Error(`the snapshot has ${counted} keys, but ${endpoint} has ${keys} at its revision ${revision}`);
       return { revision, keys, hash, hashKV, size, sha256, databaseBytes };
     }
     if (attempt === attempts) throw new Error(`etcd was compacted during each of ${attempts} snapshots; run it again`);

@@ -10,7 +10,6 @@ export interface ArchiveSource {
   readonly expected?: StoredFile | undefined;
 }
 
-export const bump: number;
 export function chooseArchive(
   archives: readonly StoredArchive[],
   key: { readonly name: string; readonly key: string } | undefined,

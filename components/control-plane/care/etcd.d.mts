@@ -55,6 +55,8 @@ export function snapshotStatus(
   programs: Pick<EtcdPrograms, "etcdutl">,
   file: string,
 ): Promise<{ readonly hash: number; readonly revision: number; readonly keys: number; readonly size: number }>;
+export const bump: number;
+export function countsFit(counted: number, readable: number, revision: number): boolean;
 export function scratchEtcd(
   programs: EtcdPrograms,
   what: ScratchPorts & { readonly snapshot: string; readonly folder: string; readonly bump?: number },

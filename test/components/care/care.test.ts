@@ -12,12 +12,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { makeIdentity } from "../../../components/control-plane/care/age.mjs";
 import { checkSnapshot } from "../../../components/control-plane/care/archive.mjs";
 import { backup, backupFigures, type BackupProgramSettings } from "../../../components/control-plane/care/backup.mjs";
 import { chooseArchive, drill, drillFigures, sourceOf } from "../../../components/control-plane/care/drill.mjs";
-import { etcdClient } from "../../../components/control-plane/care/etcd.mjs";
+import { bump, etcdClient, scratchEtcd } from "../../../components/control-plane/care/etcd.mjs";
 import { lentPrograms } from "../../../components/control-plane/care/programs.mjs";
 import { archivesOf, openStore } from "../../../components/control-plane/care/store.mjs";
 import { archiveSource, openArchive } from "../../../engine/etcd-archive.ts";
@@ -28,7 +28,7 @@ const site = makeIdentity();
 const cluster = "care";
 
 /** A host with something in /etc/kubernetes, and a store. */
-function world(etcd: RealEtcd, folder: string) {
+function world(etcd: Pick<RealEtcd, "endpoints">, folder: string) {
   const at = (name: string) => {
     mkdirSync(join(folder, name), { recursive: true });
     return join(folder, name);
@@ -192,6 +192,29 @@ describe.skipIf(!hasEtcd)("with a real etcd", { timeout: 120_000 }, () => {
     expect(archive?.name).toMatch(/\.tar$/);
     const chosen = chooseArchive(await archivesOf(plain.store, cluster), undefined);
     await plain.drill(chosen);
+  });
+
+  it("an etcd that was recovered, twice too, is backed up and drilled like any other", async () => {
+    let endpoint = etcd.endpoints[0] ?? "";
+    for (const round of [1, 2]) {
+      const snapshot = join(temporaryFolder(), "snapshot.db");
+      await etcdClient(programs).save(endpoint, snapshot, 60);
+      const ports = { port: await freePort(), peer: await freePort() };
+      const recovered = await scratchEtcd(programs, {
+        snapshot,
+        folder: join(temporaryFolder(), "data"),
+        bump,
+        ...ports,
+      });
+      onTestFinished(() => recovered.stop());
+      endpoint = recovered.url;
+      const keys = await etcdClient(programs).count(endpoint);
+      await etcdClient(programs).put(endpoint, `/registry/after/${round}`, "1");
+      const there = world({ endpoints: [endpoint] }, join(root, `recovered-${round}`));
+      expect((await there.backUp()).keys).toBe(keys + 1);
+      const { archive, keys: opening } = await there.newest();
+      expect((await there.drill({ archive, ...(opening && { keys: opening }) })).snapshot.keys).toBe(keys + 1);
+    }
   });
 
   it("members that are gone are left out, and without any there is no backup", async () => {
