@@ -56,7 +56,7 @@ function changeFunctions(host: PlannedHost): string[] {
     `  if [ -e ${before}/$1.yaml ] && ! cmp -s ${before}/$1.yaml ${manifests}/$1.yaml; then`,
     `    if ! wait_for ${nodeSeconds} decided "$1" || ! replaced "$1"; then`,
     // Some say what is wrong first and then a page of usage, others the other way round.
-    `      words=$(ls -t "$(log_of "$1")/$1/"*.log 2>/dev/null | head -n 1)`,
+    `      words=; for log in $(ls -tr "$(log_of "$1")/$1/"*.log 2>/dev/null); do [ ! -s "$log" ] || words=$log; done`,
     `      [ -z "$words" ] || { sed -n 1,2p "$words"; sed 1,2d "$words" | tail -n 5; } | cut -c1-500 >&2`,
     `      mv -f ${before}/$1.yaml ${manifests}/$1.yaml`,
     `      wait_for ${nodeSeconds} healthy || fail "$1 of ${host.name} is not ready with its changed settings, nor is the API server with its earlier ones, which are back; look at its log on ${host.address}"`,

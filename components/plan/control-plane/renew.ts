@@ -96,6 +96,8 @@ function expiredScript(plan: ControlPlanePlan, host: PlannedHost): string {
     ...podLines(host),
     ...(isStacked(plan) ? [] : memberFunctions(host)),
     `if ! openssl x509 -checkend 60 -noout -in ${pki}/etcd/peer.crt >/dev/null 2>&1 || ! openssl x509 -checkend 60 -noout -in ${pki}/etcd/server.crt >/dev/null 2>&1; then`,
+    // A kubelet whose own has run out does not begin after its host did, and so starts no pod.
+    ...(plan.hosts.includes(host) ? [indent(lines(...kubeletCredentialLines(host, configOf(plan, host))))] : []),
     ...(isStacked(plan)
       ? [`  ${renewLine(host, configOf(plan, host))}`, `  restart etcd ${etcdClientPort}`]
       : [indent(lines(...renewEtcdCertificates(plan, host), ...restartLines(plan, host)))]),
