@@ -278,11 +278,15 @@ describe("on a host", () => {
       expect(() => host.run(changed)).toThrow(
         "kube-apiserver of a is not ready with its changed settings; its last words are above (its log is on 192.0.2.11), and its earlier settings are back. Correct them and run up again",
       );
+      const runsNew = `*config*hash*) cksum < ${host.root}/etc/kubernetes/manifests/kube-apiserver.yaml ;;`;
+      // A pod that has no status yet is not ready.
+      for (const ready of ["", "false"]) {
+        host.write("etc/kubernetes/manifests/kube-apiserver.yaml", "old");
+        host.program("kubectl", `case "$*" in ${runsNew} *containerStatuses*) echo ${ready} ;; esac`);
+        expect(() => host.run(changed)).toThrow("is not ready with its changed settings");
+      }
       host.write("etc/kubernetes/manifests/kube-apiserver.yaml", "old");
-      host.program(
-        "kubectl",
-        `case "$*" in *config*hash*) cksum < ${host.root}/etc/kubernetes/manifests/kube-apiserver.yaml ;; esac`,
-      );
+      host.program("kubectl", `case "$*" in ${runsNew} *containerStatuses*) echo true ;; esac`);
       host.run(changed);
       expect(host.read("etc/kubernetes/quorum/init.applied")).toContain("k8s.example.com");
     });
@@ -310,7 +314,8 @@ describe("on a host", () => {
           `cp ${host.root}/made.yaml "$KUBEADM_INIT_DRYRUN_DIR/etcd.yaml"`,
         );
       });
-      const answers = (hash: string) => host.program("kubectl", `case "$*" in *config*hash*) ${hash} ;; esac`);
+      const answers = (hash: string) =>
+        host.program("kubectl", `case "$*" in *config*hash*) ${hash} ;; *containerStatuses*) echo true ;; esac`);
 
       it("brings it the changed flags, and keeps what it was told of its cluster", () => {
         host.write(path, manifest("--listen-metrics-urls=old", grown));
