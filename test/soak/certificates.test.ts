@@ -95,10 +95,10 @@ describe("the API server's certificate is wrong", () => {
     await own.ssh(
       host,
       `set -e; cd ${pki}
-openssl req -new -key apiserver.key -subj /CN=kube-apiserver -out /root/request
-printf 'subjectAltName=DNS:elsewhere.example.org\\nextendedKeyUsage=serverAuth\\n' > /root/names
-openssl x509 -req -in /root/request -CA ca.crt -CAkey ca.key -CAserial /root/serial -CAcreateserial -days 300 -extfile /root/names -out apiserver.crt
-rm /root/request /root/names /root/serial`,
+openssl req -new -key apiserver.key -subj /CN=kube-apiserver -out ~/request
+printf 'subjectAltName=DNS:elsewhere.example.org\\nextendedKeyUsage=serverAuth\\n' > ~/names
+openssl x509 -req -in ~/request -CA ca.crt -CAkey ca.key -CAserial ~/serial -CAcreateserial -days 300 -extfile ~/names -out apiserver.crt
+rm ~/request ~/names ~/serial`,
     );
     await own.kill(host);
     await own.start(host);

@@ -268,7 +268,7 @@ describe("events in an etcd of their own", () => {
         // Its pod stays away, as when its disk is gone.
         await own.ssh(
           "d-48",
-          "mv /etc/kubernetes/manifests/events-etcd.yaml /root/; for i in $(seq 90); do ss -ltnH 'sport = :2479' | grep -q . || break; sleep 1; done",
+          "mv /etc/kubernetes/manifests/events-etcd.yaml ~/; for i in $(seq 90); do ss -ltnH 'sport = :2479' | grep -q . || break; sleep 1; done",
         );
         const event = JSON.stringify({
           apiVersion: "v1",
@@ -291,7 +291,7 @@ describe("events in an etcd of their own", () => {
         expect(told.code).not.toBe(0);
         const lost = planned(own);
         expect(lost.writes).toBe(true);
-        await own.ssh("d-48", "mv /root/events-etcd.yaml /etc/kubernetes/manifests/");
+        await own.ssh("d-48", "mv ~/events-etcd.yaml /etc/kubernetes/manifests/");
         await own.ssh(
           "d-48",
           "for i in $(seq 90); do ss -ltnH 'sport = :2479' | grep -q . && break; sleep 1; done; sleep 5",

@@ -86,6 +86,7 @@ function changeFunctions(host: PlannedHost): string[] {
 
 function startFunctions(host: PlannedHost): string[] {
   const log = `look at its log on ${host.address} (/var/log/pods)`;
+  const silent = `fail "etcd at $at does not tell its members; run up again once it has a quorum"`;
   return [
     // reached URLS: those that answer, with commas
     `etcd_reached() { found=; for url in $1; do ! answers "$url" || found="$found,$url"; done; echo "\${found#,}"; }`,
@@ -97,12 +98,12 @@ function startFunctions(host: PlannedHost): string[] {
     `  return 1`,
     `}`,
     `etcd_join() {`,
-    `  known=$(member_at "$3" "$at") || fail "etcd at $at does not tell its members; run up again once it has a quorum"`,
+    `  known=$(member_at "$3" "$at") || ${silent}`,
     `  data=/var/lib/$1/member`,
     `  if [ -z "$known" ] && [ -d "$data" ]; then fail "$data of ${host.name} is that of a member that its cluster does not have any more; move it away, and run up again"; fi`,
     `  case $known in *", started, "*) [ -d "$data" ] || fail "etcd has $2 as a member, but its data in $data of ${host.name} is gone; run 'npm run control-plane -- replace ${host.name}'" ;; esac`,
     `  wait_for ${settleSeconds} etcd_added "$2" "$3" || { cat ${folder}/said >&2; fail "etcd does not take $2 as a learner; its words are above"; }`,
-    `  initial= listed=$(etcd_ctl member list --endpoints "$at") || fail "etcd at $at does not tell its members; run up again once it has a quorum"`,
+    `  initial= listed=$(members "$at") || ${silent}`,
     `  while IFS=, read -r _ _ name peer _; do`,
     `    name=$(echo $name) peer=$(echo $peer)`,
     `    [ "$peer" != "$3" ] || name=$2`,

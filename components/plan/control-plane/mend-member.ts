@@ -3,8 +3,15 @@ import { etcdModeOf } from "./etcd-members.ts";
 import { etcdData, type HostFindings, manifests, recoveries, recoveryCopies } from "./host-findings.ts";
 import { nodeSeconds, onlyRun } from "./host-steps.ts";
 import { standingOf } from "./member-change.ts";
-import { becoming, etcdClientPort, etcdFunctions, etcdPeerPort, type Operation, unchanged } from "./operation.ts";
-import { silentEtcd } from "./replace-members.ts";
+import {
+  becoming,
+  etcdClientPort,
+  etcdFunctions,
+  etcdPeerPort,
+  type Operation,
+  silentEtcd,
+  unchanged,
+} from "./operation.ts";
 import { endSeconds, staticPodFunctions } from "./static-pod-functions.ts";
 import { list, type Problem } from "../problems.ts";
 import { lines, prelude } from "../shell.ts";

@@ -62,6 +62,10 @@ export function becoming(before: Standing, after: Standing, during = before): St
 export const etcdClientPort = 2379;
 export const etcdPeerPort = 2380;
 
+/** What is said where a host's etcd does not answer who its members are. */
+export const silentEtcd = (host: string) =>
+  `etcd of ${host} does not tell its members; with the quorum lost, run 'npm run control-plane -- recover'`;
+
 /**
  * `etcd_ctl` asks the etcd of this host, by a program of the host or by the one in its container, and so without an API server.
  * `standing` tells how many members vote and how many of them answer.
@@ -78,10 +82,10 @@ export const etcdFunctions = `etcd_ctl() {
   case " $* " in *" --endpoints "*|*" --cluster "*) ;; *) set -- "$@" --endpoints https://127.0.0.1:${etcdClientPort} ;; esac
   "$@" --cacert ${pki}/etcd/ca.crt --cert ${pki}/etcd/server.crt --key ${pki}/etcd/server.key
 }
-members() { etcd_ctl member list --endpoints https://127.0.0.1:${etcdClientPort}; }
+members() { etcd_ctl member list --endpoints "\${1:-https://127.0.0.1:${etcdClientPort}}"; }
 # member_at PEER-URL [ENDPOINTS]: the line of that member, which has no name before its first start; nothing where etcd has none.
 # An etcd that does not tell is a failure, and not an etcd without the member.
-member_at() { listed=$(etcd_ctl member list --endpoints "\${2:-https://127.0.0.1:${etcdClientPort}}") || return 1; echo "$listed" | grep -F " $1," || true; }
+member_at() { listed=$(members "\${2:-}") || return 1; echo "$listed" | grep -F " $1," || true; }
 answers() { etcd_ctl endpoint health --endpoints "$1" --command-timeout 3s >/dev/null 2>&1; }
 # kubeadm's own settings lie in every cluster that it made, and in none that an etcd without its data has begun by itself.
 holds_cluster() { etcd_ctl get /registry/configmaps/kube-system/kubeadm-config --keys-only 2>/dev/null | grep -q kubeadm-config; }

@@ -2,7 +2,7 @@ import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import type { EtcdCluster, EtcdMember } from "./etcd-members.ts";
 import { onlyRun } from "./host-steps.ts";
 import type { Standing } from "./member-change.ts";
-import { becoming, etcdFunctions, type OperationStep } from "./operation.ts";
+import { becoming, etcdFunctions, type OperationStep, silentEtcd } from "./operation.ts";
 import { lines, prelude } from "../shell.ts";
 
 /**
@@ -39,10 +39,6 @@ function nextHolder(plan: ControlPlanePlan, name: string, cluster: EtcdCluster):
   const following = [...machines.slice(at + 1), ...machines.slice(0, at)];
   return following.find((one) => plan.etcd.some((member) => member.host === one.name && member.cluster === cluster));
 }
-
-/** What is said where a host's etcd does not answer who its members are. */
-export const silentEtcd = (host: string) =>
-  `etcd of ${host} does not tell its members; with the quorum lost, run 'npm run control-plane -- recover'`;
 
 function removalScript(plan: ControlPlanePlan, speaker: PlannedHost, gone: readonly EtcdMember[]): string {
   const [one] = gone;

@@ -2,11 +2,11 @@ import type { ControlPlanePlan, PlannedHost } from "./control-plane.ts";
 import type { HostFindings } from "./host-findings.ts";
 import { adminKubeconfig, onlyRun } from "./host-steps.ts";
 import { type KubeadmSettings, quorumOf } from "./hosts.ts";
-import { generatedRemovals, silentEtcd } from "./replace-members.ts";
+import { generatedRemovals } from "./replace-members.ts";
 import { factsOf } from "./init-step.ts";
 import { hostFolder } from "./kubeadm-config.ts";
 import { standingOf } from "./member-change.ts";
-import { etcdClientPort, etcdFunctions, etcdPeerPort, type Operation, becoming } from "./operation.ts";
+import { etcdClientPort, etcdFunctions, etcdPeerPort, type Operation, becoming, silentEtcd } from "./operation.ts";
 import { list, type Problem } from "../problems.ts";
 import { indent, lines, prelude, putFile } from "../shell.ts";
 
