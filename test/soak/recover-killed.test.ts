@@ -42,7 +42,7 @@ describe("recover killed by SIGKILL", () => {
     await own.ssh(host, breakLog);
     await killedWhen(
       ["control-plane", "recover", "--from", snapshot, ...own.flags()],
-      new RegExp(`\\d/\\d f-65: ${step}`),
+      new RegExp(`\\d/\\d ${host}: ${step}`),
     );
     const { seconds } = await own.operate("recover", "--from", snapshot);
     expect(await stateOf(own, host)).toBe(whole);
