@@ -71,7 +71,11 @@ export interface Config {
   readonly ingress: Ingress;
   readonly registry: Registry | undefined;
   readonly monitoring: PresentParts<Monitoring>;
-  readonly mesh: Mesh & { readonly telemetry: { readonly samplingPercent: number } };
+  readonly mesh: Mesh & {
+    readonly build: "official" | "stock";
+    readonly cni: { readonly binDir: string };
+    readonly telemetry: { readonly samplingPercent: number };
+  };
   readonly ui: Ui;
   readonly controlPlane: ControlPlane;
   readonly policy: Policy;
@@ -311,6 +315,9 @@ export function parseConfig(raw: Raw, options: ParseOptions = {}): Config {
     monitoring,
     mesh: {
       ...mesh,
+      build: mesh.build ?? (local ? "stock" : "official"),
+      // Debian's package, which local hosts take their plugins from, has a folder of its own.
+      cni: { ...mesh.cni, binDir: mesh.cni.binDir ?? (local ? "/usr/lib/cni" : "/opt/cni/bin") },
       telemetry: { ...mesh.telemetry, samplingPercent: mesh.telemetry.samplingPercent ?? (local ? 100 : 1) },
     },
     controlPlane,

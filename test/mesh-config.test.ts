@@ -472,6 +472,16 @@ describe("what a mesh refuses, by key", () => {
     expect(drawn(base, { samplingPercent: 0 })).toMatchObject({ samplingPercent: 0 });
   });
 
+  it("what local hosts run and where they look for plugins, unless something else is said", () => {
+    const had = (stack: Sections, said = {}) => parseConfig({ ...stack, mesh: { mode: "install", ...said } }).mesh;
+    expect(had(base)).toMatchObject({ build: "stock", cni: { binDir: "/usr/lib/cni" } });
+    expect(had(runnableSections("prod"))).toMatchObject({ build: "official", cni: { binDir: "/opt/cni/bin" } });
+    expect(had(base, { build: "official", cni: { binDir: "/srv/cni" } })).toMatchObject({
+      build: "official",
+      cni: { binDir: "/srv/cni" },
+    });
+  });
+
   it("faults where hosts are not local, unless asked for", () => {
     const prod = runnableSections("prod");
     const own = (inProduction: boolean) => {

@@ -42,5 +42,5 @@ export async function meshedObjects(stack: "dev" | "prod"): Promise<KubeObject[]
   // The mesh's gateway leads to services alone, and those of the stack are others here.
   const parts = Object.entries(sections["monitoring"] ?? {}).map(([name, part]) => [name, withoutIngress(part)]);
   const own = { ...sections, jobs: {}, ...meshed, monitoring: Object.fromEntries(parts) as Record<string, unknown> };
-  return objectsOf(await runProgram(own, stack), stack);
+  return objectsOf(await runProgram(own, { stack }), stack);
 }

@@ -12,8 +12,8 @@ export const meshInstallation = {
   revision: label("a revision of Istio", "stable").optional(),
   /** Where Istio's charts are: a folder with base, istiod, cni and gateway, or the URL of their repository. @default those of the pinned Go module */
   charts: text("a folder or a URL", "./charts", folder).optional(),
-  /** Whose Envoy the proxies run. `stock` is for images built by the local recipes: Envoy without Istio's filters, so no series istio_*. */
-  build: choice(["official", "stock"]).default("official"),
+  /** Whose Envoy the proxies run. `stock` is for images built by the local recipes: Envoy without Istio's filters, so no series istio_*. @default official, but stock on local hosts */
+  build: choice(["official", "stock"]).optional(),
   istiod: mapping({
     /** Two or more also get a disruption budget. */
     replicas: integer(1, 10, 2).default(1),
@@ -29,8 +29,8 @@ export const meshInstallation = {
   }).prefault({}),
   /** How pods get their redirection: by a plugin on each host, so that no pod needs rights of its own for it. */
   cni: mapping({
-    /** Where the container runtime looks for plugins. */
-    binDir: hostFolder("/opt/cni/bin").default("/opt/cni/bin"),
+    /** Where the container runtime looks for plugins: with another folder no pod can be made or ended any more. @default /opt/cni/bin, but /usr/lib/cni on local hosts */
+    binDir: hostFolder("/opt/cni/bin").optional(),
     confDir: hostFolder("/etc/cni/net.d").default("/etc/cni/net.d"),
   }).prefault({}),
   /** Pods through which the outside comes in, where quorum:ingress.controller is istio. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OwnHosts } from "../cluster/own-hosts.ts";
-import { appImages, noMonitoring, stockMesh } from "../cluster/small-sections.ts";
+import { appImages, noMonitoring, smallMesh } from "../cluster/small-sections.ts";
 
 const host = "egress-74";
 /** The machine itself, as its local hosts see it: outside the mesh and the cluster. */
@@ -26,7 +26,7 @@ const sections = {
   },
   jobs: {},
   mesh: {
-    ...stockMesh,
+    ...smallMesh,
     egress: { replicas: 1, cpuMillis: 10, memoryMiB: 128 },
     external: {
       msgd: { ...led, port: ports.msgd, protocol: "http", timeoutMillis: 3000, retries: { attempts: 1 } },

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OwnHosts } from "../cluster/own-hosts.ts";
 import { succeed } from "../cluster/quorum.ts";
-import { appImages, lonePrometheus, stockMesh } from "../cluster/small-sections.ts";
+import { appImages, lonePrometheus, smallMesh } from "../cluster/small-sections.ts";
 
 const host = "meshed-1";
 const app = { image: "app", role: "web", replicas: 1 };
@@ -22,7 +22,7 @@ const sections = {
     tick: { schedule: "*/1 * * * *", call: "web/health" },
   },
   ingress: { controller: "istio", replicas: 1, expose: { httpPort: 8088, httpsPort: 443 } },
-  mesh: stockMesh,
+  mesh: smallMesh,
   storage: { provisioner: "local-path", retain: false },
   monitoring: lonePrometheus,
 };

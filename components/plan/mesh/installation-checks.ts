@@ -5,7 +5,7 @@ import type { MeshMode } from "./mesh-parts.ts";
 export interface InstallationNeeds {
   readonly mesh: MeshMode & {
     readonly charts?: string | undefined;
-    readonly build: "official" | "stock";
+    readonly build?: "official" | "stock" | undefined;
     readonly proxy: {
       readonly cpuMillis: number;
       readonly cpuLimitMillis: number;
