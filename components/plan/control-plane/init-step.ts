@@ -161,17 +161,21 @@ function changeLines(context: StepContext, config: string): string {
     firstReads(context),
     // kubeadm's file says little of members that kubeadm does not make.
     ...etcdStepLines(context, plan.first, "yes"),
-    `cmp -s ${config} ${hostFolder}/init.applied && exit 0`,
-    ...memberLines(settings, plan.first, config),
-    ...secondSetLines(plan, plan.first),
-    ...apiEndpointLines(plan, plan.first),
-    // Only what is seen working here is told to hosts that join.
-    `kubeadm init phase upload-config all --config ${config} >&2`,
-    `was=$(${proxyVersion})`,
-    `kubeadm init phase addon all --config ${config} >&2`,
-    `[ "$was" = "$(${proxyVersion})" ] || kubectl -n kube-system rollout restart daemonset/kube-proxy >&2`,
-    ...kubeletLines(plan.first),
-    `cp ${config} ${hostFolder}/init.applied`,
+    `if ! cmp -s ${config} ${hostFolder}/init.applied; then`,
+    ...[
+      ...memberLines(settings, plan.first, config),
+      ...secondSetLines(plan, plan.first),
+      ...apiEndpointLines(plan, plan.first),
+      // Only what is seen working here is told to hosts that join.
+      `kubeadm init phase upload-config all --config ${config} >&2`,
+      `was=$(${proxyVersion})`,
+      `kubeadm init phase addon all --config ${config} >&2`,
+      `[ "$was" = "$(${proxyVersion})" ] || kubectl -n kube-system rollout restart daemonset/kube-proxy >&2`,
+      `cp ${config} ${hostFolder}/init.applied`,
+    ].map((line) => indent(line)),
+    `fi`,
+    // Of what is this host's own kubeadm's file says nothing.
+    ...kubeletLines(settings, plan.first),
     `exit 0`,
   );
 }

@@ -12,7 +12,6 @@ import {
 } from "./host-steps.ts";
 import { etcdCertificateLines, etcdDefinitions, etcdStepLines } from "./external-etcd.ts";
 import { hostFolder, initDocuments, joinDocument, toYaml } from "./kubeadm-config.ts";
-import { kubeletDocument } from "./kubelet-config.ts";
 import { kubeletLines, memberLines } from "./member-lines.ts";
 import { secondSetLines } from "./second-set.ts";
 import { indent, lines, prelude, putFile } from "../shell.ts";
@@ -54,8 +53,6 @@ export function joinScript(context: StepContext, host: PlannedHost): string {
     putFile(`${hostFolder}/join.yaml`, "600", toYaml([joinDocument(settings, host)])),
     ...(member ? [putFile(config, "600", toYaml(initDocuments(settings, plan, mirror, host)))] : []),
     ...etcdDefinitions(context, host),
-    // Written into the step so that a change of the shared kubelet settings reaches this host too.
-    putFile(`${hostFolder}/kubelet-shared.yaml`, "644", toYaml([kubeletDocument(settings)])),
     `open_ticket() {`,
     `  mkdir -p ${folder}`,
     `  cat > ${folder}/ticket.pem`,
@@ -64,7 +61,7 @@ export function joinScript(context: StepContext, host: PlannedHost): string {
     `}`,
     `if [ -e ${folder}.done ]; then`,
     ...(member ? [indent(memberChange(context, host, config, folder))] : []),
-    ...kubeletLines(host).map((line) => indent(line)),
+    ...kubeletLines(settings, host).map((line) => indent(line)),
     `  exit 0`,
     `fi`,
     `open_ticket`,

@@ -1,8 +1,10 @@
+import { contentHash } from "../hash.ts";
 import { oldFileLines } from "./api-server-files.ts";
 import type { PlannedHost } from "./control-plane.ts";
 import { nodeSeconds, pki } from "./host-steps.ts";
 import { apiPort, type KubeadmSettings } from "./hosts.ts";
 import { hostFolder, patchesFolder } from "./kubeadm-config.ts";
+import { kubeletDocument, reservedLines } from "./kubelet-config.ts";
 import { membersFolder } from "./member-functions.ts";
 
 const manifests = "/etc/kubernetes/manifests";
@@ -104,10 +106,12 @@ const kubeletSeconds = 60;
 const kubeletStays = 5;
 
 /** Lines that bring changed settings to a kubelet that runs; one that does not come up gets its earlier ones back. */
-export function kubeletLines(host: PlannedHost): string[] {
+export function kubeletLines(settings: KubeadmSettings, host: PlannedHost): string[] {
   const config = "/var/lib/kubelet/config.yaml";
   const kept = `${hostFolder}/kubelet-before.yaml`;
   return [
+    // A step runs again when its text changes, and the settings themselves are in kubeadm's files and in another step's.
+    `# kubelet ${contentHash({ settings: JSON.stringify(kubeletDocument(settings, host)), reserved: reservedLines(settings, host, patchesFolder).join("\n") })}`,
     `port=$(sed -n 's/^healthzPort: //p' ${config})`,
     `lives() { [ "$port" = 0 ] || kubectl --kubeconfig /dev/null --server "http://127.0.0.1:\${port:-10248}" get --raw /healthz >/dev/null 2>&1; }`,
     `stays() { lives && sleep ${kubeletStays} && lives; }`,

@@ -174,9 +174,11 @@ describe("on a host", () => {
       ]);
       expect(host.has("etc/kubernetes/pki.new")).toBe(false);
       expect(host.run(kubeconfigScript)).toBe("admin\n");
+      host.write("var/lib/kubelet/config.yaml", "");
       host.run(initScript(one));
       host.run(changeScript(one));
-      expect(host.calls("kubeadm")).toEqual([]);
+      const settle = "kubeadm upgrade node phase kubelet-config --patches /etc/kubernetes/quorum/patches";
+      expect(host.calls("kubeadm")).toEqual([settle, settle]);
     });
 
     it("goes on after kubeadm was killed, over what it left", () => {
@@ -263,7 +265,33 @@ describe("on a host", () => {
         "kubeadm upgrade node phase kubelet-config",
       ]);
       host.run(changeScript(changed));
-      expect(host.calls("kubeadm")).toEqual([]);
+      expect(host.calls("kubeadm")).toEqual([
+        "kubeadm upgrade node phase kubelet-config --patches /etc/kubernetes/quorum/patches",
+      ]);
+    });
+
+    it.each(["first", "second"])("is another step for each change of the kubelet of the %s host", (which) => {
+      const step = (common: Readonly<Record<string, unknown>>, own: object) => {
+        const context = contextOf(
+          settings({
+            kubelet: common,
+            hosts: {
+              a: { address: "192.0.2.11", role: "control-plane", ...(which === "first" ? own : {}) },
+              b: { address: "192.0.2.12", role: "worker", ...(which === "first" ? {} : own) },
+            },
+          }),
+        );
+        const worker = context.plan.hosts.find(({ name }) => name === "b");
+        if (worker === undefined) throw new Error("there is no second host");
+        return which === "first" ? changeScript(context) : joinScript(context, worker);
+      };
+      const steps = [
+        step({}, {}),
+        step({ maxPods: 7 }, {}),
+        step({}, { kubelet: { maxPods: 8 } }),
+        step({}, { cpus: 4, memoryMiB: 8192 }),
+      ];
+      expect(new Set(steps).size).toBe(steps.length);
     });
 
     it("waits until the API server runs with what was changed", () => {

@@ -119,7 +119,7 @@ describe.skipIf(!existsSync(kubeadm))("kubeadm itself", () => {
       }),
       { numRuns: 12 },
     );
-  }, 120_000);
+  });
 
   it("refuses what could be wrong in each document", () => {
     const documents = initDocuments(settings(), planControlPlane(settings()));

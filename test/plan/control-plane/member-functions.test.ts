@@ -169,7 +169,7 @@ describe("members of one host", () => {
       expect(other.state, `killed at ${at}`).toEqual(ready);
       rmSync(other.root, { recursive: true });
     }
-  }, 120_000);
+  });
 
   it("refuse to begin a second cluster where there is one, and say what to do", () => {
     expect(host.run("yes").stderr).toContain(
@@ -209,7 +209,7 @@ describe("members of one host", () => {
       expect(other.state, `killed at ${at}`).toEqual(ready);
       rmSync(other.root, { recursive: true });
     }
-  }, 120_000);
+  });
 
   it("restart none by changed settings while another does not answer", () => {
     host.run("no");
