@@ -7,8 +7,10 @@ const day = 24 * hour;
 /** Clocks are changed at no other moments than multiples of this, nor are they ahead of UTC by anything else. */
 const leastShift = 15 * minute;
 
-/** Years of runs that are looked at: all the ways in which leap days, weekdays and clock changes fall together in practice. */
+/** Years in which a next run is looked for. */
 const searchYears = 12;
+/** Years of runs that the largest gap is looked for in: after as many, each date falls on the same weekday again, leap days too. */
+const gapYears = 28;
 /** Begin of the years that the largest gap is looked for in. Fixed, so that the answer does not change by itself from day to day. */
 const gapsFrom = Date.UTC(2025, 0, 1);
 
@@ -59,11 +61,11 @@ export function nextRuns(text: string, zone: string, from: Date, count: number):
   if (schedule.kind === "every") {
     return Array.from({ length: count }, (_, index) => new Date(after + (index + 1) * schedule.seconds * second));
   }
-  const clock = new Clock(zone);
+  const clock = Clock.of(zone);
   const times = timesOf(schedule);
   const runs: Date[] = [];
   const today = Math.floor((after + clock.offset(after)) / day) * day;
-  for (const wall of runDays(schedule, today)) {
+  for (const wall of runDays(schedule, today, searchYears)) {
     for (const instant of clock.instantsOf(times, wall)) {
       if (instant <= after) continue;
       runs.push(new Date(instant));
@@ -82,19 +84,19 @@ export function largestGapSeconds(text: string, zone: string): number {
 
 /** A moment as the clocks of its time zone show it: `2026-11-23 02:17`. */
 export function showRun(run: Date, zone: string): string {
-  const wall = new Date(run.getTime() + new Clock(zone).offset(run.getTime()));
+  const wall = new Date(run.getTime() + Clock.of(zone).offset(run.getTime()));
   return wall.toISOString().slice(0, 16).replace("T", " ");
 }
 
 function gapSeconds(schedule: Schedule, zone: string): number | undefined {
   if (schedule.kind === "every") return schedule.seconds;
-  const clock = new Clock(zone);
+  const clock = Clock.of(zone);
   const times = timesOf(schedule);
   const within = largestStep(times);
   let gap = 0;
   let first: number | undefined;
   let last: number | undefined;
-  for (const wall of runDays(schedule, gapsFrom)) {
+  for (const wall of runDays(schedule, gapsFrom, gapYears)) {
     const changes = clock.changesAround(wall);
     const instants = changes ? clock.instantsOf(times, wall) : clock.instantsOf([times[0] ?? 0], wall);
     for (const instant of instants) {
@@ -109,12 +111,12 @@ function gapSeconds(schedule: Schedule, zone: string): number | undefined {
   }
   if (first === undefined || last === undefined) return undefined;
   // The first run of these years stands for the one after them: days repeat, give or take a clock change.
-  return Math.max(gap, first + searchYears * 365.25 * day - last) / second;
+  return Math.max(gap, first + gapYears * 365.25 * day - last) / second;
 }
 
-/** The days on which a schedule runs, from one on. */
-function* runDays(schedule: Fields, from: number): Generator<number> {
-  const end = from + searchYears * 365.25 * day;
+/** The days on which a schedule runs, for so many years from one on. */
+function* runDays(schedule: Fields, from: number, years: number): Generator<number> {
+  const end = from + years * 365.25 * day;
   for (let wall = from; wall < end; wall += day) if (matchesDay(schedule, wall)) yield wall;
 }
 
@@ -142,10 +144,18 @@ function matchesDay({ days, months, weekdays, eitherDay }: Fields, wall: number)
  * whole multiples of a day.
  */
 class Clock {
+  static readonly #known = new Map<string, Clock>();
   readonly #format: Intl.DateTimeFormat;
   readonly #offsets = new Map<number, number>();
 
-  constructor(zone: string) {
+  /** One for each zone, as what it has found out is worth keeping. */
+  static of(zone: string): Clock {
+    const clock = this.#known.get(zone) ?? new Clock(zone);
+    this.#known.set(zone, clock);
+    return clock;
+  }
+
+  private constructor(zone: string) {
     this.#format = new Intl.DateTimeFormat("en-US", {
       timeZone: zone,
       hourCycle: "h23",
