@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { planConnections } from "../components/plan/connections/connections.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { Registration } from "../engine/direct/registration.ts";
 import { analyse, cyclonus, type Question } from "./cyclonus.ts";
 import type { Point } from "./plan/connections/policy-evaluator.ts";
-import { record, type Recording } from "./recorder.ts";
+import { runProgram } from "./program-objects.ts";
+import type { Recording } from "./recorder.ts";
 import { runnableSections, type Sections } from "./stacks.ts";
 
 const service = (more: object) => ({ image: "app", role: "web", scrape: false, ...more });
@@ -136,11 +137,6 @@ interface ObjectWithPods {
   };
 }
 
-async function run(sections: Sections): Promise<Recording> {
-  vi.resetModules();
-  return record(() => import("../index.ts"), { stack: "dev", config: sections });
-}
-
 /** What is made before something, what comes before that, and so on. */
 function allBefore(recording: Recording, dependencies: readonly string[]): string[] {
   const byUrn = new Map(recording.resources.map((one) => [one.urn, one.dependencies]));
@@ -187,7 +183,7 @@ describe("the pods that a stack makes", () => {
       const config = parseConfig(sections);
       const places = Object.entries(config.namespaces);
       const { parties, connections } = planConnections(config);
-      const recording = await run(sections);
+      const recording = await runProgram(sections);
       const urnOf = new Map(
         recording.ofType(":NetworkPolicy").map(({ inputs, urn }) => {
           const { name, namespace } = inputs["metadata"] as { name: string; namespace: string };
@@ -217,7 +213,7 @@ describe.skipIf(!existsSync(cyclonus))("cyclonus, which is told the rendered pol
 
   beforeAll(async () => {
     namespaces = parseConfig(rich).namespaces;
-    const recording = await run(rich);
+    const recording = await runProgram(rich);
     const world = worldOf(templates(recording));
     for (const [from, source] of Object.entries(world)) {
       for (const [to, target] of Object.entries(world)) {
@@ -240,7 +236,7 @@ describe.skipIf(!existsSync(cyclonus))("cyclonus, which is told the rendered pol
       ingress: those(({ ingress }) => ingress),
       both: those(({ egress, ingress }) => egress && ingress),
     };
-  }, 60_000);
+  });
 
   function worldOf(pods: readonly Template[]): Record<string, Point> {
     let last = 0;

@@ -157,48 +157,40 @@ test.each([true, false])(
 );
 
 describe("the order of routes and what they name", () => {
-  test(
-    "a route is applied in a later call than the pods and the rules that it names",
-    { timeout: 60_000 },
-    async () => {
-      const waveOf = (all: readonly Wave[], kind: string) =>
-        all.findIndex(({ objects }) => objects.some((desired) => kindOf(desired) === kind));
-      const istio = await waves({ weights: { "v0.1": 50, "v0.2": 50 }, api: "istio", outliers: true });
-      expect(waveOf(istio, "VirtualService")).toBeGreaterThan(waveOf(istio, "DestinationRule"));
-      expect(waveOf(istio, "VirtualService")).toBeGreaterThan(waveOf(istio, "Deployment"));
-      const gateway = await waves({ weights: { "v0.1": 50, "v0.2": 50 }, api: "gateway", outliers: false });
-      const services = gateway.findIndex(({ objects }) =>
-        objects.some(({ object }) => object.metadata.name === "svcb-v0-2"),
-      );
-      expect(waveOf(gateway, "HTTPRoute")).toBeGreaterThan(services);
-    },
-  );
+  test("a route is applied in a later call than the pods and the rules that it names", async () => {
+    const waveOf = (all: readonly Wave[], kind: string) =>
+      all.findIndex(({ objects }) => objects.some((desired) => kindOf(desired) === kind));
+    const istio = await waves({ weights: { "v0.1": 50, "v0.2": 50 }, api: "istio", outliers: true });
+    expect(waveOf(istio, "VirtualService")).toBeGreaterThan(waveOf(istio, "DestinationRule"));
+    expect(waveOf(istio, "VirtualService")).toBeGreaterThan(waveOf(istio, "Deployment"));
+    const gateway = await waves({ weights: { "v0.1": 50, "v0.2": 50 }, api: "gateway", outliers: false });
+    const services = gateway.findIndex(({ objects }) =>
+      objects.some(({ object }) => object.metadata.name === "svcb-v0-2"),
+    );
+    expect(waveOf(gateway, "HTTPRoute")).toBeGreaterThan(services);
+  });
 
-  test(
-    "wherever a run from any state to any other is ended, and the next one after it, no route names what is not there",
-    { timeout: 120_000 },
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(step, step, step, fc.nat(), async (from, to, next, end) => {
-          const [first, second, third] = [await waves(from), await waves(to), await waves(next)];
-          const cluster = new Cluster();
-          const made = carryOut(cluster, [], first).inventory;
-          const { steps } = carryOut(copyOf(cluster), made, second);
-          const { inventory } = carryOut(cluster, made, second, end % (steps + 1));
-          carryOut(cluster, inventory, third);
-          const versions = [...cluster.objects.values()]
-            .filter(({ kind }) => kind === "Deployment")
-            .map(({ metadata }) => metadata.name);
-          expect(versions.filter((name: string) => name.startsWith("svcb")).toSorted()).toEqual(
-            Object.keys(next.weights)
-              .map((name) => `svcb-${name.replace(".", "-")}`)
-              .toSorted(),
-          );
-        }),
-        { numRuns: 200 },
-      );
-    },
-  );
+  test("wherever a run from any state to any other is ended, and the next one after it, no route names what is not there", async () => {
+    await fc.assert(
+      fc.asyncProperty(step, step, step, fc.nat(), async (from, to, next, end) => {
+        const [first, second, third] = [await waves(from), await waves(to), await waves(next)];
+        const cluster = new Cluster();
+        const made = carryOut(cluster, [], first).inventory;
+        const { steps } = carryOut(copyOf(cluster), made, second);
+        const { inventory } = carryOut(cluster, made, second, end % (steps + 1));
+        carryOut(cluster, inventory, third);
+        const versions = [...cluster.objects.values()]
+          .filter(({ kind }) => kind === "Deployment")
+          .map(({ metadata }) => metadata.name);
+        expect(versions.filter((name: string) => name.startsWith("svcb")).toSorted()).toEqual(
+          Object.keys(next.weights)
+            .map((name) => `svcb-${name.replace(".", "-")}`)
+            .toSorted(),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
 
 function copyOf(cluster: Cluster): Cluster {

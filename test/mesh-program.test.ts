@@ -4,7 +4,6 @@ import { planWaves } from "../engine/direct/waves.ts";
 import { collectObjects, type KubeObject } from "../engine/direct/objects.ts";
 import { runProgram } from "./program-objects.ts";
 import type { Recording } from "./recorder.ts";
-import { record } from "./recorder.ts";
 import { runnableSections } from "./stacks.ts";
 import { wholeConfig } from "./whole-config.ts";
 
@@ -22,18 +21,13 @@ let objects: KubeObject[];
 beforeAll(async () => {
   recording = await runProgram(sections);
   objects = collectObjects(recording.resources, "dev").map(({ object }) => object);
-}, 120_000);
+});
 
 const proxied = (template: any) => template.metadata.labels["sidecar.istio.io/inject"];
 
 describe("a stack with a mesh", () => {
-  test("makes the same resources at preview", { timeout: 60_000 }, async () => {
-    const program = "../index.ts?mesh-preview";
-    const preview = await record(() => import(/* @vite-ignore */ program), {
-      stack: "dev",
-      preview: true,
-      config: sections,
-    });
+  test("makes the same resources at preview", async () => {
+    const preview = await runProgram(sections, { preview: true });
     expect(preview.names().toSorted()).toEqual(recording.names().toSorted());
   });
 

@@ -42,9 +42,10 @@ export class MeshPolicies extends pulumi.ComponentResource {
     const reach = [...named, ...ofAll, ...routes];
     const [allowed, denied] = [args.authorization.slice(0, -1), args.authorization.slice(-1)];
     const allowing = meshObjects(name, allowed, namespace, { parent: this });
-    const denying = meshObjects(name, denied, namespace, { parent: this, dependsOn: allowing });
-    const made = [...reach, ...allowing, ...denying].map(({ urn }) => urn);
-    this.namespace = pulumi.all([namespace, pulumi.all(made)]).apply(([known]) => known);
+    // One resource stands for all, so that pods do not each depend on those of every service.
+    const denying = meshObjects(name, denied, namespace, { parent: this, dependsOn: [...reach, ...allowing] });
+    const last = (denying.length > 0 ? denying : reach).map(({ urn }) => urn);
+    this.namespace = pulumi.all([namespace, pulumi.all(last)]).apply(([known]) => known);
     this.registerOutputs({});
   }
 }
