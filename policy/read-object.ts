@@ -22,8 +22,8 @@ export function readObject({ type, name, props, opts }: ToldResource): PolicyRes
   const place = given["namespace"] === unknown ? { namespace: unknownNamespace } : {};
   const named = { ...given, ...place, name: typeof given["name"] === "string" ? given["name"] : name };
   const object = { ...fields, apiVersion, kind, metadata: named } as PolicyObject;
-  // The CLI tells whether a resource is protected, not whether it is retained.
-  return opts.protect ? { object, kept: true } : { object };
+  // The CLI tells whether a resource is protected, not whether it is retained: a stack's data is both.
+  return { object, kept: opts.protect };
 }
 
 /** A copy with symbols where a value is not known: the CLI's own copy throws when such a one is read. */

@@ -19,7 +19,8 @@ export class Namespaces extends pulumi.ComponentResource {
         new k8s.core.v1.Namespace(
           `${name}-${place}`,
           { metadata: { name: namespace, labels } },
-          { parent: this, retainOnDelete: retain },
+          // Protected too, so that a destroy of all is refused, or leaves it out, before anything is gone.
+          { parent: this, protect: retain, retainOnDelete: retain },
         ),
       ]),
     );

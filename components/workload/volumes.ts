@@ -14,6 +14,7 @@ export function claimedVolumes(
   parent: pulumi.Resource,
 ): k8s.types.input.core.v1.Volume[] {
   return Object.entries(args.volumes ?? {}).map(([volume, settings]) => {
+    const retain = settings.retain ?? args.retainVolumes ?? true;
     const claim = new k8s.core.v1.PersistentVolumeClaim(
       `${name}-volume-${volume}`,
       {
@@ -26,7 +27,7 @@ export function claimedVolumes(
         },
         spec: claimSpec(settings, args),
       },
-      { parent, retainOnDelete: settings.retain ?? args.retainVolumes ?? true },
+      { parent, protect: retain, retainOnDelete: retain },
     );
     return { name: podVolumeName(volume), persistentVolumeClaim: { claimName: claim.metadata.name } };
   });

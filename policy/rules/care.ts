@@ -126,7 +126,7 @@ function dataFindings({ object, kept }: PolicyResource): Finding[] {
     finding(
       object,
       "",
-      "goes with the stack, but data stays; give it retainOnDelete or protect, as quorum:storage.retain does",
+      "goes with the stack, but data stays; give it retainOnDelete and protect, as quorum:storage.retain does",
     ),
   ];
 }

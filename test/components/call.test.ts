@@ -21,10 +21,13 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/job/run/wakeUp`;
 }
 
-async function call(url: string, retries = 2): Promise<{ code: number; lines: string[] }> {
+async function call(
+  url: string,
+  { retries = 2, timeoutSeconds = 60 } = {},
+): Promise<{ code: number; lines: string[] }> {
   const env = {
     CALL_URL: url,
-    CALL_TIMEOUT_SECONDS: "0.5",
+    CALL_TIMEOUT_SECONDS: String(timeoutSeconds),
     CALL_RETRIES: String(retries),
     CALL_PAUSE_SECONDS: "0.02",
     CALL_LONGEST_PAUSE_SECONDS: "0.03",
@@ -76,12 +79,12 @@ describe("the call of a job", () => {
 
   it("tries no more than once without retries", async () => {
     const { listener, asked } = answering(500);
-    expect((await call(await serve(listener), 0)).code).toBe(1);
+    expect((await call(await serve(listener), { retries: 0 })).code).toBe(1);
     expect(asked).toHaveLength(1);
   });
 
   it("gives a call up that is not answered in time", async () => {
-    const { code, lines } = await call(await serve(() => undefined), 0);
+    const { code, lines } = await call(await serve(() => undefined), { retries: 0, timeoutSeconds: 0.5 });
     expect(code).toBe(1);
     expect(lines[0]).toMatch(/no answer within 0.5 s after [5-9]\d\d ms$/);
   });
@@ -91,18 +94,18 @@ describe("the call of a job", () => {
       response.writeHead(200);
       response.write("begun");
     });
-    expect((await call(url, 0)).code).toBe(1);
+    expect((await call(url, { retries: 0, timeoutSeconds: 0.5 })).code).toBe(1);
   });
 
   it("fails when the connection is refused or reset", async () => {
     const url = await serve((request) => {
       request.socket.resetAndDestroy();
     });
-    const reset = await call(url, 0);
+    const reset = await call(url, { retries: 0 });
     expect(reset).toMatchObject({ code: 1, lines: [expect.stringMatching(/ECONNRESET|other side closed/)] });
     servers[0]?.close();
     servers[0]?.closeAllConnections();
-    const refused = await call(url, 1);
+    const refused = await call(url, { retries: 1 });
     expect(refused.code).toBe(1);
     expect(refused.lines).toHaveLength(2);
     expect(refused.lines[0]).toMatch(/ECONNREFUSED/);

@@ -48,7 +48,7 @@ describe("Istio", () => {
     const names = (await make()).names();
     expect(names.filter((name) => name.includes("CustomResourceDefinition"))).toHaveLength(15);
     expect((await make({}, true)).names()).toEqual(names);
-  }, 60_000);
+  });
 
   test("comes by its definitions first, and its objects after istiod", async () => {
     const recording = await make();

@@ -23,14 +23,14 @@ describe("Namespaces", () => {
         "pod-security.kubernetes.io/audit-version": "latest",
       },
     });
-    expect(recording.get("namespaces-apps").retainOnDelete).toBe(false);
+    expect(recording.get("namespaces-apps")).toMatchObject({ protect: false, retainOnDelete: false });
   });
 
-  it("outlive the stack where volumes in them are to", async () => {
+  it("outlive the stack where volumes in them are to, and no destroy of all goes past them", async () => {
     const recording = await record(
       () => void new Namespaces("namespaces", { namespaces: [{ ...shop, retain: true }] }),
     );
-    expect(recording.get("namespaces-apps").retainOnDelete).toBe(true);
+    expect(recording.get("namespaces-apps")).toMatchObject({ protect: true, retainOnDelete: true });
   });
 
   it("are known by name once they are made", async () => {

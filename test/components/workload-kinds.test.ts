@@ -63,7 +63,7 @@ describe("a Deployment with volumes", () => {
         metadata: { name: "shop-data", namespace: "apps", annotations: { "pulumi.com/skipAwait": "true" } },
         spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "3Gi" } }, storageClassName: "fast" },
       });
-      expect(claim.retainOnDelete).toBe(retain);
+      expect(claim).toMatchObject({ protect: retain, retainOnDelete: retain });
       const pod = spec.template.spec;
       expect(pod.volumes).toContainEqual({ name: "volume-data", persistentVolumeClaim: { claimName: "shop-data" } });
       expect(pod.containers[0].volumeMounts).toContainEqual({ name: "volume-data", mountPath: "/data" });

@@ -8,7 +8,7 @@ import { enforce } from "../../engine/policy.ts";
 import { ExitError } from "../../engine/errors.ts";
 import { objectsOf, runProgram } from "../program-objects.ts";
 import { runnableSections, stackSections } from "../stacks.ts";
-import { deployment, digest, facts, object } from "./objects.ts";
+import { deployment, facts, object } from "./objects.ts";
 
 const today = "2026-11-23";
 const none: PolicySettings = { mandatory: [], exceptions: [] };
@@ -110,29 +110,11 @@ describe.each(["dev", "prod"] as const)("stack %s", (stack) => {
   it("keeps to every rule, and needs each of its exceptions", async () => {
     const sections = runnableSections(stack);
     const config = parseConfig(sections);
-    const recording = await runProgram(sections, stack);
+    const recording = await runProgram(sections, { stack });
     const resources = objectsOf(recording, stack).map((one) => ({ object: one }));
     const report = checkPolicy({ facts: policyFacts(config, stack), resources }, config.policy, today);
     expect(report.violations).toEqual([]);
     expect(report.objects).toBeGreaterThan(150);
     expect(report.exceptions.filter(({ passed }) => passed.length === 0).map(({ object: name }) => name)).toEqual([]);
   });
-});
-
-it("checks 1,000 services in less than two seconds", () => {
-  const objects = Array.from({ length: 1000 }, (_, index) => index).flatMap((index) => {
-    const name = `web-${index}`;
-    const selector = { matchLabels: { app: name } };
-    return [
-      deployment({ image: `registry.example.com/quorum/app:prod${digest}` }, { replicas: 3 }, name),
-      object("PodDisruptionBudget", name, { spec: { selector, maxUnavailable: 1 } }),
-      object("NetworkPolicy", name, { spec: { podSelector: selector, egress: [{ to: [{ podSelector: {} }] }] } }),
-      object("ConfigMap", name, { data: { "app.yaml": "a: b\n".repeat(200) } }),
-      object("Service", name, { spec: { selector: { app: name } } }),
-      object("ServiceAccount", name),
-    ];
-  });
-  const began = performance.now();
-  expect(check({}, objects).violations).toEqual([]);
-  expect(performance.now() - began).toBeLessThan(2000);
 });

@@ -37,7 +37,7 @@ beforeAll(async () => {
     });
   });
   client = new analyzerRpc.AnalyzerClient(`127.0.0.1:${port}`, credentials.createInsecure());
-}, 60_000);
+});
 
 afterAll(() => {
   client.close();

@@ -88,7 +88,7 @@ function cuttingPrograms(damage: string) {
   return { ...programs, etcdctl };
 }
 
-describe.skipIf(!hasEtcd)("with a real etcd", { timeout: 120_000 }, () => {
+describe.skipIf(!hasEtcd)("with a real etcd", () => {
   let etcd: RealEtcd;
   let here: ReturnType<typeof world>;
   let root: string;
@@ -101,7 +101,7 @@ describe.skipIf(!hasEtcd)("with a real etcd", { timeout: 120_000 }, () => {
     etcd.ctl(["compact", "3"]);
     root = mkdtempSync(join(tmpdir(), "quorum-care-"));
     here = world(etcd, join(root, "here"));
-  }, 120_000);
+  });
   afterAll(async () => {
     await etcd.stop();
     rmSync(root, { recursive: true, force: true });
@@ -261,7 +261,7 @@ describe("figures", () => {
 describe("etcd's programs", () => {
   it("are taken from the files of a process beside this one", async () => {
     const processes = temporaryFolder();
-    const bin = join(processes, "17/root/usr/local/bin");
+    const bin = join(processes, "17", "root", "usr/local/bin");
     mkdirSync(bin, { recursive: true });
     mkdirSync(join(processes, "1"));
     for (const name of ["etcd", "etcdctl", "etcdutl"]) writeFileSync(join(bin, name), name);

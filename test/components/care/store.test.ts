@@ -55,7 +55,7 @@ describe("archives in a folder", () => {
 
 // An object store is reached by rclone, which here writes to a folder.
 describe.skipIf(spawnSync("rclone", ["version"]).error !== undefined)("archives behind rclone", () => {
-  it("are listed, read, put and removed as those in a folder are", { timeout: 120_000 }, async () => {
+  it("are listed, read, put and removed as those in a folder are", async () => {
     vi.stubEnv("RCLONE_CONFIG_STORE_TYPE", "local");
     const folder = temporaryFolder();
     const store = openStore({ STORE_REMOTE: `store:${folder}/` });
