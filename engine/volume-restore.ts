@@ -236,7 +236,7 @@ async function ensureClaim(run: BackupRun, each: VolumeBackupPlan, claim: string
   for (;;) {
     const present = await getOne(kubectl, "pvc", namespace, claim);
     if (present === undefined) break;
-    if (present.metadata["deletionTimestamp"] === undefined) return;
+    if (present.metadata.deletionTimestamp === undefined) return;
     await removeFinishedPods(run, claim);
     if (performance.now() > ends)
       throw new Error(

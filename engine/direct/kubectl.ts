@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { type ProcessResult, runProcess } from "../process.ts";
-import { type KubeObject, keyOf, identityOf, type ObjectIdentity } from "./objects.ts";
+import { pause, type ProcessResult, runProcess } from "../process.ts";
+import { describe, type KubeObject, keyOf, identityOf, mayOwn, type ObjectIdentity } from "./objects.ts";
 
 /** Which cluster to speak to. One of the two is always given: the current context is never used by accident. */
 export interface ClusterAccess {
@@ -148,11 +148,22 @@ export class Kubectl {
     );
   }
 
-  /** Deletes in the given order and waits until all of it is gone. */
+  /** Deletes these, owners of others first, and waits until all of it is gone. @throws when something is still there after the time given */
   async remove(identities: readonly ObjectIdentity[], timeoutSeconds: number): Promise<void> {
-    // In the foreground: an object counts as gone when its pods are, so what they need outlives them.
-    const flags = ["--ignore-not-found", "--cascade=foreground", "--wait=true", `--timeout=${timeoutSeconds}s`];
-    await this.#onKnownKinds("delete", flags, identities);
+    const ends = performance.now() + timeoutSeconds * 1000;
+    const flags = ["--ignore-not-found", "--wait=false", requestTimeout];
+    // In the foreground an owner counts as gone when its pods are, so what they need outlives them; each takes the collector a while.
+    await this.#onKnownKinds("delete", ["--cascade=foreground", ...flags], identities.filter(mayOwn));
+    const others = identities.filter((identity) => !mayOwn(identity));
+    await this.#onKnownKinds("delete", ["--cascade=background", ...flags], others);
+    // kubectl's own wait looks at one object after the other, five in a second.
+    for (let asked = identities; ; await pause(500)) {
+      // What is not marked has been made anew by somebody else.
+      const left = (await this.get(asked)).filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+      if (left.length === 0) return;
+      if (performance.now() > ends) throw new Error(stillThere(left, timeoutSeconds));
+      asked = left.map(identityOf);
+    }
   }
 
   /** Asks for all at once, and again without the kinds that the cluster turns out not to know. Undefined when none is left. */
@@ -214,6 +225,14 @@ export class Kubectl {
     const lines = errorLines(result.stderr);
     return unreachable(lines.join("\n"), this.#settings.access) ?? new KubectlError(lines);
   }
+}
+
+function stillThere(left: readonly KubeObject[], seconds: number): string {
+  const named = left.map((object) => {
+    const { finalizers = [] } = object.metadata;
+    return `${describe(identityOf(object))}${finalizers.length === 0 ? "" : ` (held by ${finalizers.join(", ")})`}`;
+  });
+  return `not gone after ${seconds} s: ${named.join(", ")}; see that what its finalizers wait for can end, and run the command again`;
 }
 
 function list(items: readonly object[]): string {

@@ -12,6 +12,10 @@ export interface KubeObject {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    /** Since when it is on its way out. */
+    readonly deletionTimestamp?: string;
+    /** Who has work left to do before it may go. */
+    readonly finalizers?: readonly string[];
     readonly [field: string]: unknown;
   };
   readonly [field: string]: unknown;
@@ -44,6 +48,12 @@ const ownGroups = new Set([
   "coordination.k8s.io",
   "discovery.k8s.io",
 ]);
+
+/** Whether an object may own others, which go with it: workloads own their pods, and of kinds that are not Kubernetes' own nobody knows. */
+export function mayOwn({ apiVersion }: ObjectIdentity): boolean {
+  const group = groupOf(apiVersion);
+  return group === "apps" || group === "batch" || !ownGroups.has(group);
+}
 
 /** Names an object apart from its API version, which may differ between two answers about one object. */
 export function keyOf(identity: ObjectIdentity): string {

@@ -21,7 +21,7 @@ export function readinessOf(
   object: KubeObject,
   context: ReadinessContext = { lateBindingClasses: new Set() },
 ): Readiness {
-  if (object.metadata["deletionTimestamp"] !== undefined) return no("it is being deleted");
+  if (object.metadata.deletionTimestamp !== undefined) return no("it is being deleted");
   const status = fields(object["status"]);
   const spec = fields(object["spec"]);
   switch (object.kind) {
