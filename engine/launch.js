@@ -43,10 +43,13 @@ if (!existsSync(node))
   fail(
     "node_modules/node/bin has no node, because npm was told to run no install scripts; allow them for the package `node` and run `npm ci`",
   );
+// What Node makes of the sources is kept beside the dependencies, and goes with them: a third of each command's own time.
+const compiled = process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules", ".cache", "compiled");
+const path = `${dirname(node)}${windows ? ";" : ":"}${process.env.PATH ?? ""}`;
 const child = spawn(node, [join(root, "engine", "cli.ts"), ...process.argv.slice(2)], {
   cwd: root,
   stdio: "inherit",
-  env: { ...process.env, PATH: `${dirname(node)}${windows ? ";" : ":"}${process.env.PATH ?? ""}` },
+  env: { ...process.env, PATH: path, NODE_COMPILE_CACHE: compiled },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? 128 + (signal === "SIGINT" ? 2 : 15)));

@@ -84,19 +84,19 @@ export const proofs: readonly Proof[] = [
     by: { "test/air-gap/bundle.test.ts": /install\.sh/, "test/soak/air-gap.test.ts": /install\.sh/ },
   },
   { command: /^npm (run build|pack \.\/dist)$/, by: { "test/library/package.test.ts": /buildLibrary[^]*"pack"/ } },
-  { command: /^npm run secret -- (list|rotate \S+)$/, by: { "test/cluster/stacks/security.test.ts": /"secret"/ } },
+  { command: /^npm run secret -- (list|rotate \S+)$/, by: { "test/soak/access-and-secrets.test.ts": /"secret"/ } },
   {
     command: /^npm run backup -- (list|run|drill|fetch) etcd( .*)?$/,
-    by: { "test/cluster/etcd-care.test.ts": /"backup"/ },
+    by: { "test/soak/etcd-care.test.ts": /"backup"/ },
   },
-  { command: /^npm run backup -- open ARCHIVE .*$/, by: { "test/cluster/etcd-care.test.ts": /"open"/ } },
+  { command: /^npm run backup -- open ARCHIVE .*$/, by: { "test/soak/etcd-care.test.ts": /"open"/ } },
   {
     command: /^kubectl exec .* amtool (config routes test|silence add) .*$/,
-    by: { "test/cluster/stacks/alerts.test.ts": /amtool/ },
+    by: { "test/soak/alerts.test.ts": /amtool/ },
   },
   { command: /^kubectl get secret grafana-admin .*$/, by: { "test/cluster/grafana.test.ts": /grafana-admin/ } },
   {
     command: /^npm run supply-chain -- (keygen|attach|verify)( --stack prod)?( --key \S+)?$/,
-    by: { "test/cluster/stacks/supply-chain.test.ts": /"keygen"[^]*"attach"[^]*"verify"/ },
+    by: { "test/soak/supply-chain.test.ts": /"keygen"[^]*"attach"[^]*"verify"/ },
   },
 ];

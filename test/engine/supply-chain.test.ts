@@ -134,7 +134,7 @@ describe.each([true, false])("a registry with its referrers API %s", (referrers)
     expect(purls.some((purl) => purl.startsWith("pkg:npm/fastify@"))).toBe(true);
     // What only builds is not in the image.
     expect(purls.some((purl) => purl.startsWith("pkg:npm/typescript@"))).toBe(false);
-  }, 60_000);
+  });
 });
 
 it("a key of another kind is refused", async () => {
