@@ -33,11 +33,13 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
   const written = (documents: readonly object[]) =>
     `cat > /etc/kubernetes/kubeadm.yaml <<'END'\n${documents.map((document) => stringify(document)).join("---\n")}END`;
   const localAPIEndpoint = (address: string) => ({ advertiseAddress: address, bindPort: 6443 });
+  const certificateKey = (await own.ssh(first.name, "kubeadm certs certificate-key")).trim();
   const initial = [
     {
       apiVersion: kubeadm,
       kind: "InitConfiguration",
       localAPIEndpoint: localAPIEndpoint(first.address),
+      certificateKey,
       ...node(first.name, first.address),
     },
     {
@@ -60,9 +62,6 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
   ];
   const init = `kubeadm init --config /etc/kubernetes/kubeadm.yaml --upload-certs`;
   await own.ssh(first.name, `set -e\n${patches(first.name)}\n${written(initial)}\n${init}`);
-  const key = (
-    await own.ssh(first.name, "kubeadm init phase upload-certs --upload-certs 2>/dev/null | tail -n 1")
-  ).trim();
   const token = (await own.ssh(first.name, "kubeadm token create")).trim();
   for (const { name, address } of others) {
     const join = {
@@ -71,7 +70,7 @@ export async function beginByHand(own: OwnHosts): Promise<void> {
       discovery: {
         bootstrapToken: { token, apiServerEndpoint: `${first.address}:6443`, unsafeSkipCAVerification: true },
       },
-      controlPlane: { localAPIEndpoint: localAPIEndpoint(address), certificateKey: key },
+      controlPlane: { localAPIEndpoint: localAPIEndpoint(address), certificateKey },
       ...node(name, address),
     };
     await own.ssh(

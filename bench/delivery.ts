@@ -132,7 +132,7 @@ export async function prepareSize(
     file: process.execPath,
     args: [
       ...[launcher, command, "--stack", stack, "--config-file", join(place(when), "stack.yaml")],
-      ...["--engine", "direct", "--timeout", "3600"],
+      ...["--engine", "direct", ...(command === "preview" ? [] : ["--timeout", "3600"])],
     ],
     worker: "cli.ts",
   });
