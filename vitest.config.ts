@@ -1,35 +1,24 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** The stories on the real cluster, in the order that a user would live them: the last ones take the cluster away. */
-const stories = [
-  "start",
-  "app",
-  "prometheus",
-  "jobs",
-  "etcd-care",
-  "logs",
-  "queries",
-  "node-exporter",
-  "kube-state-metrics",
-  "grafana",
-  "security",
-  "change",
-  "engine",
-  "faults",
-  "down",
-];
+const storyFiles = (...names: string[]) => names.map((name) => `test/cluster/${name}.test.ts`);
+
+/** Stories of stack dev's services, as a user would live them. They start pods anew, and leave the stack as it is. */
+const appStories = storyFiles("start", "jobs", "app");
+const changeStories = storyFiles("prometheus", "change", "faults");
+/** It takes the machine's hosts away, whosever they are. */
+const lastStory = storyFiles("down");
+/** Those of its parts that have an order. */
+const partStories = storyFiles("security", "logs", "queries");
+
+const order = [...appStories, ...partStories, ...changeStories];
 
 class StoryOrder extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = (file: TestSpecification) =>
-      stories.findIndex((story) => file.moduleId.endsWith(`/${story}.test.ts`));
+    const place = (file: TestSpecification) => order.findIndex((story) => file.moduleId.endsWith(`/${story}`));
     return Promise.resolve([...files].sort((a, b) => place(a) - place(b)));
   }
 }
-
-/** What disturbs everybody else, or takes the cluster away. */
-const takeAway = ["test/cluster/faults.test.ts", "test/cluster/down.test.ts"];
 
 const onCluster = {
   globalSetup: ["test/cluster/setup.ts"],
@@ -52,28 +41,25 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts", "app/test/**/*.test.ts"],
           exclude: ["test/cluster/**", "test/soak/**"],
-          testTimeout: 30_000,
+          // What a worker has loaded serves all of its files: a quarter less for the processors to do.
+          isolate: false,
+          // They run beside clusters: a limit ends what hangs, and measures nothing.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
+      { test: { name: "apps", include: appStories, ...onCluster } },
       {
         test: {
-          name: "cluster",
+          name: "parts",
           include: ["test/cluster/*.test.ts"],
-          exclude: takeAway,
+          exclude: [...appStories, ...changeStories, ...lastStory],
           ...onCluster,
         },
       },
-      // Each story has a stack of its own, so they are lived side by side: most of their time is waiting.
-      {
-        test: {
-          name: "stacks",
-          include: ["test/cluster/stacks/*.test.ts"],
-          ...onCluster,
-          fileParallelism: true,
-          maxWorkers: 4,
-        },
-      },
-      // Clusters of their own on further hosts: three of them want all the machine has, so nothing else is lived meanwhile.
+      { test: { name: "changes", include: changeStories, ...onCluster } },
+      { test: { name: "end", include: lastStory, ...onCluster } },
+      // Clusters of their own on further hosts.
       {
         test: {
           name: "hosts",
@@ -82,7 +68,6 @@ export default defineConfig({
           hookTimeout: 600_000,
         },
       },
-      { test: { name: "end", include: takeAway, ...onCluster } },
       {
         test: {
           name: "soak",

@@ -1,6 +1,7 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { parseConfig } from "../config/parse.ts";
-import { record, type Recording } from "./recorder.ts";
+import { runProgram } from "./program-objects.ts";
+import type { Recording } from "./recorder.ts";
 import { runnableSections, type Sections } from "./stacks.ts";
 
 const prod = runnableSections("prod");
@@ -27,16 +28,13 @@ const reached: Sections = {
   },
 };
 
-async function run(sections: Sections, stack = "prod"): Promise<Recording> {
-  vi.resetModules();
-  return record(() => import("../index.ts"), { stack, config: sections, secretSections: ["monitoring"] });
-}
+const run = (sections: Sections, stack = "prod") => runProgram(sections, { stack, secretSections: ["monitoring"] });
 
 describe("parts that are reached by name", () => {
   let made: Recording;
   beforeAll(async () => {
     made = await run(reached);
-  }, 60_000);
+  });
   const ingress = (name: string) =>
     made.ofType(":Ingress").find(({ inputs }) => (inputs["metadata"] as { name: string }).name === name)?.inputs;
 

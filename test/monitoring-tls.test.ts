@@ -19,7 +19,7 @@ const stack = (more: object) => {
   const { prometheus } = prod["monitoring"] as { prometheus: object };
   const ingress = { hostname: "prometheus.example.com", tls: { issuer: "letsencrypt" } };
   const monitoring = { ...prod["monitoring"], signIn, grafana: {}, prometheus: { ...prometheus, ingress }, ...more };
-  return runProgram({ ...prod, ingress: { controller: "traefik" }, monitoring }, "prod").then((run) =>
+  return runProgram({ ...prod, ingress: { controller: "traefik" }, monitoring }, { stack: "prod" }).then((run) =>
     objectsOf(run, "prod"),
   );
 };
@@ -30,7 +30,7 @@ let secure: KubeObject[];
 beforeAll(async () => {
   plain = await stack({});
   secure = await stack({ tls: { issuer: "cluster-ca" } });
-}, 120_000);
+});
 
 const object = (name: string, objects = secure) => {
   const found = objects.find((one) => named(one) === name) as any;

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { record, type Recording } from "./recorder.ts";
+import { runProgram } from "./program-objects.ts";
+import type { Recording } from "./recorder.ts";
 import { runnableSections, type Sections } from "./stacks.ts";
 
 function run(
@@ -7,8 +8,7 @@ function run(
   preview: boolean,
   sections: Sections = runnableSections(stack),
 ): Promise<Recording> {
-  vi.resetModules();
-  return record(() => import("../index.ts"), { stack, preview, config: sections });
+  return runProgram(sections, { stack, preview });
 }
 
 describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
@@ -17,7 +17,7 @@ describe.each(["dev", "prod"] as const)("the stack %s", (stack) => {
   beforeAll(async () => {
     up = await run(stack, false);
     preview = await run(stack, true);
-  }, 60_000);
+  });
 
   it("is the same set of resources at preview and in up", () => {
     expect(preview.names().sort()).toEqual(up.names().sort());
@@ -237,4 +237,16 @@ it("refuses a bad configuration before anything is registered", async () => {
   await expect(run("dev", false, sections)).rejects.toThrow(
     /quorum:services\.shop\.image is missing[^]*did you mean replicas\?/,
   );
+});
+
+it.each([false, true])("no service depends on what is of other services (mesh %s)", async (mesh) => {
+  const dependencies = async (count: number) => {
+    const services = Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`s${index}`, { image: "app", role: "web", replicas: 1 }]),
+    );
+    const sections = { ...runnableSections("dev"), services, jobs: {}, ...(mesh && { mesh: { mode: "install" } }) };
+    return (await run("dev", false, sections)).get("s0-deployment").dependencies.length;
+  };
+  // Else a stack's time and memory grow with the square of its services.
+  expect(await dependencies(8)).toBe(await dependencies(2));
 });

@@ -108,16 +108,23 @@ export async function record(program: () => unknown, options: RecordOptions = {}
     Object.fromEntries(sections.map(([name, value]) => [`${project}:${name}`, JSON.stringify(value)])),
     (options.secretSections ?? []).map((name) => `${project}:${name}`),
   );
+  // The SDK asks for the stack of each of thousands of promises, and vitest maps every frame of it to its source.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 1;
   // An error that leaves the program would surface again wherever the SDK waits for the stack.
-  await runtime.runInPulumiStack(async () => {
-    try {
-      return await program();
-    } catch (error) {
-      failure ??= error as Error;
-      return {};
-    }
-  });
-  await runtime.disconnect();
+  try {
+    await runtime.runInPulumiStack(async () => {
+      try {
+        return await program();
+      } catch (error) {
+        failure ??= error as Error;
+        return {};
+      }
+    });
+    await runtime.disconnect();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   if (failure !== undefined) throw failure;
   return new Recording([...resources.values()], outputs, [...new Set(secretPaths.map(([key]) => key ?? ""))]);
 }

@@ -97,14 +97,14 @@ describe("the chain svca → svcb → msgd", () => {
 });
 
 describe("a service whose next one", () => {
-  it.each<[string, () => Promise<string>, RegExp]>([
+  it.each<[string, () => Promise<string>, RegExp, number?]>([
     ["is not there", () => Promise.resolve("http://127.0.0.1:2"), /127\.0\.0\.1:2 cannot be reached: ECONNREFUSED/],
     ["refuses", () => other(() => [403, "RBAC: access denied"]), /answered 403: RBAC: access denied/],
     ["fails", () => other(() => [500, "x".repeat(5000)]), /^\{"error":"127\.0\.0\.1:\d+ answered 500: x{200}"/],
-    ["never answers", () => other(() => undefined), /cannot be reached: no answer within 700 ms/],
+    ["never answers", () => other(() => undefined), /cannot be reached: no answer within 700 ms/, 700],
     ["answers no JSON", () => other(() => [200, "<html>"]), /internal error/],
-  ])("%s: says which and how", async (_what, url, expected) => {
-    const svcb = start("svcb", { SEND_URL: await url(), CALL_TIMEOUT_MILLIS: "700" });
+  ])("%s: says which and how", async (_what, url, expected, timeoutMillis = 30_000) => {
+    const svcb = start("svcb", { SEND_URL: await url(), CALL_TIMEOUT_MILLIS: String(timeoutMillis) });
     const answer = await fetch(`${await svcb.url()}/notify`);
     const body = await answer.text();
     expect(body).toMatch(expected);

@@ -165,7 +165,7 @@ describe("a process whose collector is away", () => {
 
   it("waits for it no longer than requests might have taken", async () => {
     collector.answer = "never";
-    const service = start(await collector.listen(), { SHUTDOWN_TIMEOUT_SECONDS: "0.5" });
+    const service = start(await collector.listen(), { SHUTDOWN_TIMEOUT_SECONDS: "0.1" });
     await get(await service.url());
     const began = performance.now();
     service.signal("SIGTERM");

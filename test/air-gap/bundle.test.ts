@@ -251,7 +251,7 @@ describe("install.sh", () => {
     registry.room = Infinity;
     expect((await install(registry.host, "--http")).code).toBe(0);
     expect(registry.uploads).toBe(2);
-  }, 60_000);
+  });
 
   it("refuses a file that is not as it was bundled, before anything is pushed", async () => {
     appendFileSync(join(bundle, "manifests", "003-pod.yaml"), "more: of it\n");
@@ -271,5 +271,5 @@ describe("install.sh", () => {
   it("says what it needs, and which registry does not answer", async () => {
     expect((await install()).stderr).toMatch(/name the registry/);
     expect((await install("127.0.0.1:1", "--http")).stderr).toMatch(/registry 127\.0\.0\.1:1 does not answer/);
-  }, 60_000);
+  });
 });

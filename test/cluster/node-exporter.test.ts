@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { caredForEtcd } from "./etcd-care.ts";
 import { list, only, query } from "./quorum.ts";
 
 const selector = "app=node-exporter";
@@ -38,6 +39,7 @@ describe("node-exporter", () => {
   });
 
   test("tells what the care of etcd left on the host", async () => {
+    await caredForEtcd();
     expect(await query(`node_textfile_scrape_error${job}`)).toBe(0);
     expect(await query("quorum_etcd_backup_keys")).toBeGreaterThan(100);
   });

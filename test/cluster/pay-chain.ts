@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { OwnHosts } from "./own-hosts.ts";
 import { eventually, root } from "./quorum.ts";
-import { appImages, lonePrometheus, stockMesh } from "./small-sections.ts";
+import { appImages, lonePrometheus, smallMesh } from "./small-sections.ts";
 
 /** The machine itself, as its local hosts see it: where msgd runs, outside the mesh and the cluster. */
 export const outside = "10.210.0.1";
@@ -58,7 +58,7 @@ export function paySections({ versions = half, svcb = {}, external, asked, mesh,
     },
     jobs: {},
     mesh: {
-      ...stockMesh,
+      ...smallMesh,
       ...(external && { external }),
       ...mesh,
     },

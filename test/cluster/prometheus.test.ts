@@ -87,7 +87,6 @@ describe("Prometheus", () => {
 
   test("takes a changed configuration without a restart", async () => {
     const pod = await only("pods", "monitoring", "app=prometheus-server");
-    const before = await scrapeInterval();
     const edited = editedDev("scrape", (config) =>
       setPath(config, ["quorum:monitoring", "prometheus", "scrapeIntervalSeconds"], 7),
     );
@@ -100,9 +99,6 @@ describe("Prometheus", () => {
       await succeed(["up"]);
     }
     expect((await only("pods", "monitoring", "app=prometheus-server")).metadata.uid).toBe(pod.metadata.uid);
-    await eventually("the old interval is back", 150, async () =>
-      (await scrapeInterval()) === before ? true : undefined,
-    );
   });
 
   test("keeps its data through a restart", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import { parse, stringify } from "yaml";
 import { binaryPath } from "../../local/toolchain.ts";
 import { runProcess } from "../../engine/process.ts";
@@ -46,6 +47,13 @@ export async function succeed(args: readonly string[], env: Record<string, strin
   const ended = await quorum(args, env);
   if (ended.code !== 0) throw new Error(`${args.join(" ")} ended with ${ended.code}\n${ended.stdout}\n${ended.stderr}`);
   return ended;
+}
+
+/** What a refused command says: one message, no stack trace, and a non-zero exit. */
+export function refusal({ code, stderr, stdout }: Ended): string {
+  expect(code, stdout).not.toBe(0);
+  expect(stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
+  return stderr;
 }
 
 export async function tryKubectl(args: readonly string[], input = ""): Promise<Ended> {

@@ -28,11 +28,9 @@ export const lonePrometheus = {
   prometheus: { retentionDays: 1, storageGiB: 1, scrapeIntervalSeconds: 5, cpuMillis: 20 },
 };
 
-/** An Istio with the Envoy that can be built here. */
-export const stockMesh = {
+/** An Istio that sets little aside. */
+export const smallMesh = {
   mode: "install",
-  build: "stock",
-  cni: { binDir: "/usr/lib/cni" },
   istiod: { cpuMillis: 20 },
   proxy: { cpuMillis: 5 },
 };

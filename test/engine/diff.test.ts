@@ -101,6 +101,10 @@ describe("the difference of two objects", () => {
     expect(lines({ data: { toString: "x" } }, { data: {} })).toEqual(["data.toString: x → (none)"]);
   });
 
+  test("an empty object is no empty list", () => {
+    expect(lines({ a: {} }, { a: [] })).toHaveLength(1);
+  });
+
   test("an object does not differ from itself, and differs from any other", () => {
     fc.assert(
       fc.property(values, values, (a, b) => {
@@ -117,9 +121,9 @@ describe("the difference of two objects", () => {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, item]) => [key, sorted(item)]);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  // A map, as `{}` is no list, and an object would take a key `__proto__` for its own affair.
+  return new Map(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
 describe("property paths", () => {

@@ -101,4 +101,4 @@ it("the example compiles against its types, and renders", async () => {
   expect(objects.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "notes")?.data).toEqual({
     topology: "3 members: quorum 2, 1 may fail",
   });
-}, 120_000);
+});

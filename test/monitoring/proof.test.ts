@@ -57,7 +57,7 @@ describe.skipIf(!existsSync(prometheusBinary))("the proof, on real Prometheus se
     ]);
     all = [live, written, events];
     proof = new Proof({ live: live.api, written: written.api, events: events.api }, { scrapeIntervalSeconds: 1 });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const each of all) await each.stop();

@@ -70,7 +70,7 @@ describe.each(["dev", "prod"] as const)("mutated configurations of %s", (stack) 
 
 async function made(sections: Sections, stack: string, mutations: readonly Mutation[]): Promise<KubeObject[]> {
   try {
-    return objectsOf(await runProgram(sections, stack), stack);
+    return objectsOf(await runProgram(sections, { stack }), stack);
   } catch (error) {
     throw new Error(`taken, but the program fails on it: ${JSON.stringify(mutations)}`, { cause: error });
   }

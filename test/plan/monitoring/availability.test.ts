@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { availabilityWarnings, type AvailabilityWanted } from "../../../components/plan/monitoring/availability.ts";
-import { record } from "../../recorder.ts";
+import { runProgram } from "../../program-objects.ts";
 import { runnableSections } from "../../stacks.ts";
 
 const single: AvailabilityWanted = {
@@ -49,8 +49,7 @@ describe("a preview", () => {
         alertmanager: { ...alertmanager, replicas },
       },
     };
-    vi.resetModules();
-    await record(() => import("../../../index.ts"), { stack, config, preview: true });
+    await runProgram(config, { stack, preview: true });
     for (const spy of spies) spy.mockRestore();
     return said.join("\n");
   }

@@ -95,7 +95,7 @@ describe("Prometheus' configuration", () => {
   it.skipIf(!existsSync(promtool)).each(["dev", "prod"] as const)(
     "of the stack %s is accepted by promtool, with its rules",
     async (stack) => {
-      const objects = objectsOf(await runProgram(runnableSections(stack), stack), stack);
+      const objects = objectsOf(await runProgram(runnableSections(stack), { stack }), stack);
       const data = (name: string) =>
         objects.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === name)?.["data"] as Record<
           string,

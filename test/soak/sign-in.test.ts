@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { gatewayOf } from "../../../local/hosts.ts";
-import { binaryPath } from "../../../local/toolchain.ts";
-import { Browser } from "../browser.ts";
-import { type IdentityProvider, signInAt, startProvider } from "../identity-provider.ts";
-import { OwnStack } from "../own-stack.ts";
-import { kubeconfig, kubectl } from "../quorum.ts";
+import { gatewayOf } from "../../local/hosts.ts";
+import { binaryPath } from "../../local/toolchain.ts";
+import { Browser } from "../cluster/browser.ts";
+import { type IdentityProvider, signInAt, startProvider } from "../cluster/identity-provider.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { kubeconfig, kubectl } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("sign-in");
 const hostname = "prometheus.example.com";

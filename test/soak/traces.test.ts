@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OwnStack } from "../own-stack.ts";
-import { searchLogs } from "../loki.ts";
-import { appUrl, eventually, kubectl, pods } from "../quorum.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { searchLogs } from "../cluster/loki.ts";
+import { appUrl, eventually, kubectl, pods } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("traces");
 const port = 9486;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OwnStack } from "../own-stack.ts";
-import { kubectl, list, only, quorum, succeed, tryKubectl } from "../quorum.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { kubectl, list, only, quorum, succeed, tryKubectl } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("security");
 const secretName = "shop-database";

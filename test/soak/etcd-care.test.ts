@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { eventually, kubectl, query, quorum, stateDir, succeed } from "./quorum.ts";
+import { maintainEtcd } from "../cluster/etcd-care.ts";
+import { eventually, query, quorum, stateDir, succeed } from "../cluster/quorum.ts";
 
-const namespace = "monitoring-agents";
 /** Where the host of stack dev has its archives, as this machine sees it. */
 const store = join(stateDir, "hosts/local-1/var-lib/quorum/etcd-archives");
 const folder = mkdtempSync(join(tmpdir(), "quorum-archives-"));
@@ -65,10 +65,7 @@ describe("etcd", () => {
   });
 
   it("is looked after: its members' sizes and the certificates' ends are told", async () => {
-    const name = `etcd-maintenance-${Date.now().toString(36)}`;
-    await kubectl(["create", "job", "--from=cronjob/etcd-maintenance", name, "-n", namespace]);
-    await kubectl(["wait", "--for=condition=Complete", `job/${name}`, "-n", namespace, "--timeout=90s"]);
-    const log = await kubectl(["logs", `job/${name}`, "-n", namespace, "-c", "etcd-maintenance"]);
+    const log = await maintainEtcd();
     expect(log).toMatch(/etcd https:\/\/10\.210\.0\.11:2379: [\d.]+ MiB, [\d.]+ MiB of it in use, leads/);
     const day = 86_400;
     await eventually("Prometheus knows when certificates end", 60, async () =>

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { KubeObject } from "../../../engine/direct/objects.ts";
-import { kindOf, kubeconform, kubeScore } from "../../conformance/checkers.ts";
-import { exemptions, matches, optionalChecks } from "../../conformance/exemptions.ts";
-import { nameOf, podOf, readRender } from "../../conformance/rendered.ts";
-import { kubernetesVersions } from "../../conformance/schemas.ts";
-import { expectAccepted } from "../random-configs.ts";
-import { editedStack, eventually, kubectl, list, setPath, succeed, tryKubectl } from "../quorum.ts";
+import type { KubeObject } from "../../engine/direct/objects.ts";
+import { kindOf, kubeconform, kubeScore } from "../conformance/checkers.ts";
+import { exemptions, matches, optionalChecks } from "../conformance/exemptions.ts";
+import { nameOf, podOf, readRender } from "../conformance/rendered.ts";
+import { kubernetesVersions } from "../conformance/schemas.ts";
+import { expectAccepted } from "../cluster/random-configs.ts";
+import { editedStack, eventually, kubectl, list, setPath, succeed, tryKubectl } from "../cluster/quorum.ts";
 
 const nothing = { DOCKER_HOST: "tcp://127.0.0.1:1", KUBECONFIG: "/nonexistent" };
 

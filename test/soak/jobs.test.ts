@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ensureImages } from "../../../local/images.ts";
-import { OwnStack, type Sections } from "../own-stack.ts";
-import { type Ended, kubectl, list, quorum } from "../quorum.ts";
+import { ensureImages } from "../../local/images.ts";
+import { OwnStack, type Sections } from "../cluster/own-stack.ts";
+import { type Ended, kubectl, list, quorum } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("jobs");
 /** Far off, so that nothing runs but what the story runs. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ensureImages } from "../../../local/images.ts";
-import { eventuallyTold, got, hookService, messagesOn } from "../hook.ts";
-import { OwnStack, type Sections } from "../own-stack.ts";
-import { eventually, kubectl, only } from "../quorum.ts";
-import { Traffic } from "../traffic.ts";
+import { ensureImages } from "../../local/images.ts";
+import { eventuallyTold, got, hookService, messagesOn } from "../cluster/hook.ts";
+import { OwnStack, type Sections } from "../cluster/own-stack.ts";
+import { eventually, kubectl, only } from "../cluster/quorum.ts";
+import { Traffic } from "../cluster/traffic.ts";
 
 const stack = new OwnStack("alerts");
 const port = 9487;

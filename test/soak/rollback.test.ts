@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { OwnStack, type Sections } from "../own-stack.ts";
-import { eventually, kubectl, pods } from "../quorum.ts";
+import { OwnStack, type Sections } from "../cluster/own-stack.ts";
+import { eventually, kubectl, pods } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("rollback");
 const port = 9391;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BackedUpShop } from "../backed-up-shop.ts";
-import { kubectl } from "../quorum.ts";
+import { BackedUpShop } from "../cluster/backed-up-shop.ts";
+import { kubectl } from "../cluster/quorum.ts";
 
 const precious = "what nobody has anywhere else";
 let shop: BackedUpShop;

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Repository } from "../../../engine/supply-chain/oci.ts";
-import { readSbom } from "../../../engine/supply-chain/stack-images.ts";
-import { editedDev, quorum, setPath, succeed } from "../quorum.ts";
+import { Repository } from "../../engine/supply-chain/oci.ts";
+import { readSbom } from "../../engine/supply-chain/stack-images.ts";
+import { editedDev, quorum, setPath, succeed } from "../cluster/quorum.ts";
 
 /** The app's image under a name of its own, so that what is attached and signed here is nobody else's. */
 const registry = "localhost:5000/supply-chain-story";

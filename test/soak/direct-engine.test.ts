@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ import { up } from "../../engine/direct/up.ts";
 import { toolPath } from "../../local/tools.ts";
 import { failureOf } from "../engine/programs.ts";
 import type { Wanted } from "../engine/fixtures/generic.ts";
-import { kubeconfig as devKubeconfig } from "./quorum.ts";
+import { kubeconfig as devKubeconfig } from "../cluster/quorum.ts";
 
 /** The direct engine against a real API server, in a stack and namespaces of its own. */
 const kubeconfig = process.env["QUORUM_KUBECONFIG"] ?? devKubeconfig;
@@ -24,6 +24,10 @@ const stateDir = mkdtempSync(join(tmpdir(), "quorum-engine-"));
 const said: string[] = [];
 let kubectlPath: string;
 let client: Kubectl;
+
+/** The Lease of the test's stack, as kubectl shows it. */
+const shownLease = (...how: string[]) =>
+  client.call(["get", "lease", `quorum-${stack}`, "-n", "quorum-system", ...how]);
 
 const space = (): Wanted => ({ apiVersion: "v1", kind: "Namespace", metadata: { name: stack } });
 const settings = (name: string, data: Record<string, string>, options?: Wanted["options"]): Wanted => ({
@@ -276,27 +280,22 @@ describe("the direct engine on a real API server", () => {
     );
     await client.call(["replace", "-f", "-"], { input: JSON.stringify(lease("2020-01-01T00:00:00.000000Z")) });
     await up(session([space(), settings("a", {})]));
-    const left = await client.call([
-      "get",
-      "lease",
-      `quorum-${stack}`,
-      "-n",
-      "quorum-system",
-      "--ignore-not-found",
-      "-o",
-      "name",
-    ]);
+    const left = await shownLease("--ignore-not-found", "-o", "name");
     expect(left).toBe("");
   });
 
   test("killed while it applies, the next up knows all that was made, and takes its Lease over", async () => {
-    const many = Array.from({ length: 150 }, (_, index) => settings(`many-${index}`, { x: "1" }));
+    // So many that it is still at them when the first ones are seen, on a busy machine too.
+    const many = Array.from({ length: 1000 }, (_, index) => settings(`many-${index}`, { x: "1" }));
     const script = `
+      import { readFileSync } from "node:fs";
       const { up } = await import(${JSON.stringify(join(import.meta.dirname, "../../engine/direct/up.ts"))});
-      const given = JSON.parse(process.argv[1]);
+      const given = JSON.parse(readFileSync(process.argv[1], "utf8"));
       await up({ ...given, tools: { kubectl: async () => given.kubectl }, log: () => undefined });`;
     const { workspace, program, config } = session([space(), ...many]);
-    const given = JSON.stringify({ workspace, program, config, kubectl: kubectlPath, timeoutSeconds: 30 });
+    // An argument may not be as long as that.
+    const given = join(stateDir, "given.json");
+    writeFileSync(given, JSON.stringify({ workspace, program, config, kubectl: kubectlPath, timeoutSeconds: 30 }));
     const child = spawn(process.execPath, ["--input-type=module", "-e", script, given], {
       stdio: "ignore",
       detached: true,
@@ -313,15 +312,7 @@ describe("the direct engine on a real API server", () => {
     while ((await count()) < 5 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 20));
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     await ended;
-    const holder = await client.call([
-      "get",
-      "lease",
-      `quorum-${stack}`,
-      "-n",
-      "quorum-system",
-      "-o",
-      "jsonpath={.spec.holderIdentity}",
-    ]);
+    const holder = await shownLease("-o", "jsonpath={.spec.holderIdentity}");
     expect(holder.startsWith(`${hostname()}/${child.pid ?? ""}/`)).toBe(true);
     await up(session([space()]));
     const left = JSON.parse(

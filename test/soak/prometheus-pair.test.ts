@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OwnStack } from "../own-stack.ts";
-import { eventually, kubectl, pods } from "../quorum.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { eventually, kubectl, pods } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("prometheus-pair");
 const namespace = stack.monitoring;

@@ -1,8 +1,8 @@
-import { Agent, get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OwnStack } from "../own-stack.ts";
-import { eventually, kubectl, type KubernetesObject, only, pods, tryKubectl } from "../quorum.ts";
+import { type Load, load, loadProgram } from "../cluster/constant-load.ts";
+import { OwnStack } from "../cluster/own-stack.ts";
+import { eventually, kubectl, type KubernetesObject, only, pods, tryKubectl } from "../cluster/quorum.ts";
 
 const stack = new OwnStack("workload");
 const namespace = stack.apps;
@@ -37,8 +37,8 @@ const services = (password: string) => ({
 beforeAll(() => stack.up({ services: services("first-password") }), 240_000);
 afterAll(() => stack.down(), 120_000);
 
-/** Runs a script of Node in the only pod of a service. */
-const node = (service: string, script: string) =>
+/** Runs a program in the only pod of a service. */
+const run = (service: string, command: readonly string[]) =>
   kubectl([
     "exec",
     "--namespace",
@@ -46,76 +46,19 @@ const node = (service: string, script: string) =>
     `--container=${service}`,
     service === "kept" ? "kept-0" : `deploy/${service}`,
     "--",
-    "node",
-    "-e",
-    script,
+    ...command,
   ]);
+const node = (service: string, script: string) => run(service, ["node", "-e", script]);
 
-interface Load {
-  sent: number;
-  failed: Record<string, number>;
-}
-
-/** Calls without a pause until told to stop: two workers that keep their connections, two that open one for each call. */
-function load(url: string) {
+/** A load from outside of the cluster, until it is told to stop. */
+function beginLoad(url: string): () => Promise<Load> {
   let going = true;
-  const result: Load = { sent: 0, failed: {} };
-  const call = (agent: Agent) =>
-    new Promise<void>((done) => {
-      result.sent++;
-      const fail = (why: string) => {
-        result.failed[why] = (result.failed[why] ?? 0) + 1;
-        done();
-      };
-      const request = get(url, { agent, timeout: 10_000 }, (answer) => {
-        answer.resume();
-        answer.on("end", () => (answer.statusCode === 200 ? done() : fail(`status ${answer.statusCode}`)));
-        answer.on("error", (error) => fail(error.message));
-      });
-      request.on("timeout", () => request.destroy(new Error("timeout")));
-      request.on("error", (error) => fail(error.message));
-    });
-  const workers = [true, true, false, false].map(async (keepAlive) => {
-    const agent = new Agent({ keepAlive, maxSockets: 1 });
-    while (going) {
-      await call(agent);
-      await sleep(20);
-    }
-    agent.destroy();
-  });
-  return async () => {
+  const ended = load(url, () => going);
+  return () => {
     going = false;
-    await Promise.all(workers);
-    return result;
+    return ended;
   };
 }
-
-/** The same from inside of the cluster, by the Service's name. */
-const loadInside = () =>
-  node(
-    "caller",
-    `const http = require('http'), fs = require('fs');
-     const result = { sent: 0, failed: {} };
-     const end = Date.now() + 120000;
-     const going = () => Date.now() < end && !fs.existsSync('/tmp/stop');
-     const call = (agent) => new Promise((done) => {
-       result.sent++;
-       const fail = (why) => { result.failed[why] = (result.failed[why] || 0) + 1; done(); };
-       const sent = http.get({ host: 'drained', port: ${ports.drained}, path: '/api/job/run/wakeUp', agent, timeout: 10000 }, (answer) => {
-         answer.resume();
-         answer.on('end', () => answer.statusCode === 200 ? done() : fail('status ' + answer.statusCode));
-         answer.on('error', (error) => fail(error.code || error.message));
-       });
-       sent.on('timeout', () => sent.destroy(new Error('timeout')));
-       sent.on('error', (error) => fail(error.code || error.message));
-     });
-     const worker = async (keepAlive) => {
-       const agent = new http.Agent({ keepAlive, maxSockets: 1 });
-       while (going()) { await call(agent); await new Promise((r) => setTimeout(r, 20)); }
-       agent.destroy();
-     };
-     Promise.all([true, true, false, false].map(worker)).then(() => console.log(JSON.stringify(result)));`,
-  );
 
 /** Asks for a pod's eviction, as a drain does, until the budget allows it; answers how often it did not. */
 async function evict(pod: string): Promise<number> {
@@ -142,8 +85,9 @@ describe.concurrent("a service", () => {
     const before = await eventually("two pods", 30, () => ready("drained", 2));
     const url = `http://localhost:${ports.drained}/api/job/run/wakeUp`;
     await eventually("the balancer's port", 30, async () => (await fetch(url)).status === 200 || undefined);
-    const inside = loadInside();
-    const stop = load(url);
+    const stopped = "performance.now() > 120_000 || process.getBuiltinModule('fs').existsSync('/tmp/stop')";
+    const inside = run("caller", loadProgram(`http://drained:${ports.drained}/api/job/run/wakeUp`, `!(${stopped})`));
+    const stop = beginLoad(url);
     await sleep(2000);
     let refused = 0;
     for (const { name } of before) refused += await evict(name);
@@ -163,7 +107,7 @@ describe.concurrent("a service", () => {
 
   test("scales out under CPU load and back in", async () => {
     const url = `http://localhost:${ports.scaled}/api/job/run/burn?milliseconds=500`;
-    const stop = load(url);
+    const stop = beginLoad(url);
     const replicas = async () => (await only("deployments", namespace, "app=scaled")).spec["replicas"];
     try {
       await eventually("two pods", 120, async () => ((await replicas()) === 2 ? true : undefined));
