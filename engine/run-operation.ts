@@ -54,8 +54,8 @@ export async function runOperation(operation: Operation, settings: OperationSett
           `step ${index + 1} (${what}) failed on ${host} with exit code ${code}; mend the cause and run the same command again:\n${lastLines(stderr, 20).join("\n")}`,
         );
       }
-      const standing = /^standing (\d+) (\d+)$/m.exec(stdout);
-      if (standing !== null) log(`  ${standingLine(Number(standing[1]), Number(standing[2]))}`);
+      const standing = standingLine(stdout);
+      if (standing !== undefined) log(`  ${standing}`);
       if (/^done$/m.test(stdout)) {
         for (const line of lastLines(stderr, 3)) log(`  ${line}`);
         return false;
@@ -99,7 +99,13 @@ export function forgetHostKey({ stateDir }: Workspace, address: string): void {
   spawnSync("ssh-keygen", ["-R", address, "-f", join(stateDir, "ssh", "known_hosts")], { stdio: "ignore" });
 }
 
-function standingLine(voters: number, alive: number): string {
+/** How etcd stands after a step, in words, where the step has told. */
+export function standingLine(output: string): string | undefined {
+  if (/^standing unknown$/m.test(output))
+    return "etcd does not tell its members now: how many of them answer is not known";
+  const told = /^standing (?<voters>\d+) (?<alive>\d+)$/m.exec(output)?.groups;
+  if (told === undefined) return undefined;
+  const [voters, alive] = [Number(told["voters"]), Number(told["alive"])];
   const { quorum, tolerance } = standingOf(voters, alive);
   const spare = tolerance < 0 ? "the quorum is lost" : `${tolerance} may fail`;
   return `${alive} of ${voters} etcd members answer, ${quorum} must agree: ${spare}`;

@@ -7,7 +7,7 @@ export interface OperationStep {
   readonly host: string;
   /** What it does, for people. */
   readonly what: string;
-  /** Bash. Its standard output is for programs: `standing VOTERS ALIVE`, and `done` where there is nothing left to do. */
+  /** Bash. Its standard output is for programs: `standing VOTERS ALIVE` or `standing unknown`, and `done` where there is nothing left to do. */
   readonly script: string;
   /** How etcd stands before, while and after the step, as planned. @default as after the step before */
   readonly standing?: StepStanding | undefined;
@@ -68,7 +68,7 @@ export const silentEtcd = (host: string) =>
 
 /**
  * `etcd_ctl` asks the etcd of this host, by a program of the host or by the one in its container, and so without an API server.
- * `standing` tells how many members vote and how many of them answer.
+ * `standing` tells how many members vote and how many of them answer, or that etcd does not tell.
  */
 export const etcdFunctions = `etcd_ctl() {
   if command -v etcdctl >/dev/null; then set -- etcdctl "$@"; else
@@ -91,12 +91,13 @@ answers() { etcd_ctl endpoint health --endpoints "$1" --command-timeout 3s >/dev
 holds_cluster() { etcd_ctl get /registry/configmaps/kube-system/kubeadm-config --keys-only 2>/dev/null | grep -q kubeadm-config; }
 standing() {
   voters=0 alive=0
+  listed=$(members) || { echo "standing unknown"; return; }
   while IFS=, read -r _ _ _ _ client learner; do
     [ "$(echo $learner)" = false ] || continue
     voters=$((voters + 1))
     ! answers "$(echo $client)" || alive=$((alive + 1))
   done <<QUORUM_MEMBERS
-$(members)
+$listed
 QUORUM_MEMBERS
   echo "standing $voters $alive"
 }`;

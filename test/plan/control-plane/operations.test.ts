@@ -105,12 +105,13 @@ describe("replacement", () => {
 
 describe("how etcd stands", () => {
   /** etcdctl that tells of members as the real one does, and of which answer. */
-  function standing(memberList: string, answering: readonly string[]): string {
+  function standing(memberList: string | undefined, answering: readonly string[]): string {
     const bin = mkdtempSync(join(tmpdir(), "quorum-etcd-"));
     const healthy = answering.map((endpoint) => `*"${endpoint} "*) exit 0 ;;`).join(" ");
+    const list = memberList === undefined ? "exit 1" : `cat <<'END'\n${memberList}\nEND\n`;
     writeFileSync(
       join(bin, "etcdctl"),
-      `#!/bin/sh\ncase "$*" in "member list"*) cat <<'END'\n${memberList}\nEND\n;; *health*) case "$* " in ${healthy} *) exit 1 ;; esac ;; esac\n`,
+      `#!/bin/sh\ncase "$*" in "member list"*) ${list};; *health*) case "$* " in ${healthy} *) exit 1 ;; esac ;; esac\n`,
     );
     chmodSync(join(bin, "etcdctl"), 0o755);
     try {
@@ -128,5 +129,9 @@ describe("how etcd stands", () => {
     const all = [member(1), member(2), member(3, true)].join("\n");
     expect(standing(all, ["https://192.0.2.1:2379", "https://192.0.2.3:2379"])).toBe("standing 2 1");
     expect(standing(member(1), ["https://192.0.2.1:2379"])).toBe("standing 1 1");
+  });
+
+  it("is not known where etcd does not tell its members", () => {
+    expect(standing(undefined, ["https://192.0.2.1:2379"])).toBe("standing unknown");
   });
 });
