@@ -133,7 +133,7 @@ export class ArchiveVolume extends pulumi.ComponentResource {
           command: ["cp", "/usr/local/bin/rclone", `${carePaths.work}/rclone`],
           resources: {
             requests: { cpu: "10m", memory: "64Mi", "ephemeral-storage": "16Mi" },
-            limits: { cpu: "1000m", memory: "64Mi", "ephemeral-storage": "256Mi" },
+            limits: { cpu: "1", memory: "64Mi", "ephemeral-storage": "256Mi" },
           },
           securityContext: restrictedContainer,
           volumeMounts: [{ name: "work", mountPath: carePaths.work }],

@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { careNames, type CareTask, careTimes } from "../plan/control-plane/care.ts";
 import { figuresFolder } from "../plan/monitoring/node-exporter.ts";
-import { containerResources } from "../workload/resources.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { restrictedContainer } from "../platform/restricted.ts";
 
 type PodSpec = k8s.types.input.core.v1.PodSpec;

@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { callEnvironment, type CallSettings, jobLabel } from "../plan/jobs/jobs.ts";
 import { planResources, type ResourceSettings } from "../plan/workload/resources.ts";
-import { containerResources } from "../workload/resources.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 
 /** What is run, and within which bounds: of a job with a schedule and of one without. */

@@ -5,6 +5,7 @@ import { alertmanagerFiles, retentionHours } from "../plan/monitoring/alertmanag
 import { clusterTlsFile } from "../plan/monitoring/alertmanager-tls.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { webConfigFile } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { softSpread } from "../platform/soft-spread.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { AlertmanagerArgs } from "./alertmanager.ts";
@@ -59,7 +60,6 @@ export function alertmanagerPod(
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB } = { ...partDefaults.alertmanager, ...args };
-  const memory = `${memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);
   const port = monitoringPorts.alertmanagerCluster;
@@ -92,10 +92,12 @@ export function alertmanagerPod(
         startupProbe: { ...get("/-/ready"), periodSeconds: 2, failureThreshold: 60 },
         readinessProbe: { ...get("/-/ready"), periodSeconds: 5, failureThreshold: 3 },
         livenessProbe: { ...get("/-/healthy"), periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "64Mi" },
-          limits: { cpu: `${Math.max(500, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "256Mi" },
-        },
+        resources: containerResources({
+          cpuMillis,
+          cpuLimitMillis: Math.max(500, 2 * cpuMillis),
+          memoryMiB,
+          ephemeralMiB: 256,
+        }),
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "config", mountPath: alertmanagerFiles.folder, readOnly: true },

@@ -4,6 +4,7 @@ import { monitoringPorts } from "../plan/connections/monitoring-parts.ts";
 import { grafanaAdminSecret, grafanaEncryptionSecret, grafanaPaths } from "../plan/monitoring/grafana.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import type { GrafanaArgs } from "./grafana.ts";
 import { probeScheme, tlsVolume } from "./tls-files.ts";
@@ -80,7 +81,6 @@ export function grafanaPod(
   mounted: Mounted,
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB } = { ...partDefaults.grafana, ...args };
-  const memory = `${memoryMiB}Mi`;
   const { volumes, mounts } = podVolumes(mounted);
   const get = (path: string) => ({ httpGet: { path, port: "http", ...probeScheme(args.tls) }, timeoutSeconds: 5 });
   return {
@@ -102,10 +102,7 @@ export function grafanaPod(
         },
         readinessProbe: { ...get("/login"), periodSeconds: 5, failureThreshold: 3 },
         livenessProbe: { ...get("/api/health"), periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "64Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "256Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 256 }),
         securityContext: restrictedContainer,
         volumeMounts: mounts,
       },

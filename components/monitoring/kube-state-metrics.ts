@@ -4,6 +4,7 @@ import { kubeStateMetrics, monitoringPorts } from "../plan/connections/monitorin
 import { watchRules, watchedResources } from "../plan/monitoring/kube-state-metrics.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
 
@@ -102,7 +103,6 @@ function podSpec(
   web: pulumi.Output<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB } = { ...partDefaults.kubeStateMetrics, ...args };
-  const memory = `${memoryMiB}Mi`;
   const get = (path: string, port: string) => ({
     httpGet: { path, port, ...probeScheme(args.tls) },
     timeoutSeconds: 3,
@@ -134,10 +134,7 @@ function podSpec(
         readinessProbe: { ...get("/readyz", "self"), periodSeconds: 5, failureThreshold: 2 },
         // Not /livez, which asks the API server whether that is alive: where it is not, a restart mends nothing.
         livenessProbe: { ...get("/healthz", "http"), periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "16Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 64 }),
         securityContext: restrictedContainer,
         ...(args.tls && { volumeMounts: tls.mounts }),
       },

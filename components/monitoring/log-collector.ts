@@ -6,6 +6,7 @@ import type { Party } from "../plan/connections/parties.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
 import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collector.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { tlsVolume } from "./tls-files.ts";
 
 /** What the log agent and the collector of events are made from. */
@@ -68,7 +69,6 @@ export function collectorContainer(
   mounts: readonly k8s.types.input.core.v1.VolumeMount[] = [],
 ): k8s.types.input.core.v1.Container {
   const { image, cpuMillis, memoryMiB, tls } = { ...partDefaults.logCollector, ...args };
-  const memory = `${memoryMiB}Mi`;
   const probe = { httpGet: { path: "/", port: "health" }, timeoutSeconds: 3 };
   return {
     name,
@@ -86,10 +86,7 @@ export function collectorContainer(
     startupProbe: { ...probe, periodSeconds: 2, failureThreshold: 60 },
     readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 3 },
     livenessProbe: { ...probe, periodSeconds: 10, failureThreshold: 6 },
-    resources: {
-      requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "16Mi" },
-      limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
-    },
+    resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 64 }),
     securityContext,
     volumeMounts: [
       { name: "config", mountPath: dirname(collectorConfigFile), readOnly: true },

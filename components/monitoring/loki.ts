@@ -5,6 +5,7 @@ import { contentHash } from "../plan/hash.ts";
 import { lokiConfig, lokiData } from "../plan/monitoring/loki.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
@@ -108,7 +109,6 @@ function podSpec(
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB } = withDefaults(args);
-  const memory = `${memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "http", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);
   return {
@@ -135,10 +135,7 @@ function podSpec(
         readinessProbe: { ...get("/ready"), periodSeconds: 5, failureThreshold: 3 },
         // It answers this whatever its parts are doing: a slow volume is no reason to begin anew.
         livenessProbe: { ...get("/loki/api/v1/status/buildinfo"), periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "16Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 64 }),
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "config", mountPath: configFolder, readOnly: true },

@@ -4,6 +4,7 @@ import { nodePorts, nodeExporter } from "../plan/connections/monitoring-parts.ts
 import { figuresFolder, figuresMount, nodeExporterFlags, rootMount } from "../plan/monitoring/node-exporter.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type PartTls, webConfigFile, webConfigFolder } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { goMemoryLimit } from "./go-memory-limit.ts";
 import { probeScheme, webConfigMap, webVolume } from "./tls-files.ts";
@@ -111,14 +112,7 @@ function podSpec(
           failureThreshold: 2,
         },
         livenessProbe: { tcpSocket: { port: "metrics" }, timeoutSeconds: 3, periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory: `${memoryMiB}Mi`, "ephemeral-storage": "16Mi" },
-          limits: {
-            cpu: `${Math.max(1000, 2 * cpuMillis)}m`,
-            memory: `${memoryMiB}Mi`,
-            "ephemeral-storage": "64Mi",
-          },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 64 }),
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "root", mountPath: rootMount, mountPropagation: "HostToContainer", readOnly: true },

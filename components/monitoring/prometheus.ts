@@ -12,6 +12,7 @@ import type { ScrapeJob } from "../plan/monitoring/scrape-job.ts";
 import { meshCertificates } from "../plan/monitoring/mesh-jobs.ts";
 import { clientConfig, clientConfigFile, type PartTls, webConfig, webConfigFile } from "../plan/monitoring/tls.ts";
 import { planSpread, type PodHost } from "../plan/workload/spread.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { dataVolume } from "../platform/data-volume.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { podBudget } from "../platform/pod-budget.ts";
@@ -223,7 +224,6 @@ function podSpec(
   files: readonly pulumi.Output<string>[],
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB, retentionDays, storageGiB } = withDefaults(args);
-  const memory = `${memoryMiB}Mi`;
   const get = (path: string) => ({ httpGet: { path, port: "web", ...probeScheme(args.tls) }, timeoutSeconds: 3 });
   const tls = tlsVolume(args.tls);
   const meshed = Object.keys(args.proxyLabels ?? {}).length > 0;
@@ -261,10 +261,7 @@ function podSpec(
         },
         readinessProbe: { ...get("/-/ready"), periodSeconds: 5, failureThreshold: 3 },
         livenessProbe: { ...get("/-/healthy"), periodSeconds: 10, failureThreshold: 6 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "64Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "256Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 256 }),
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "config", mountPath: "/etc/prometheus", readOnly: true },

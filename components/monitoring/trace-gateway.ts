@@ -7,6 +7,7 @@ import { collectorConfigFile, collectorMemory } from "../plan/monitoring/collect
 import { gatewayConfig } from "../plan/monitoring/gateway-config.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import type { PartTls } from "../plan/monitoring/tls.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import { softSpread } from "../platform/soft-spread.ts";
 import { podBudget } from "../platform/pod-budget.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
@@ -132,7 +133,6 @@ function podSpec(
   config: pulumi.Output<string>,
 ): k8s.types.input.core.v1.PodSpec {
   const { cpuMillis, memoryMiB, priorityClassName } = { ...partDefaults.gateway, ...args };
-  const memory = `${memoryMiB}Mi`;
   const tls = tlsVolume(args.tls);
   const probe = { httpGet: { path: "/", port: "health" }, timeoutSeconds: 3 };
   return {
@@ -162,10 +162,7 @@ function podSpec(
         livenessProbe: { ...probe, periodSeconds: 10, failureThreshold: 6 },
         // Clients keep their connections: what comes while the Service still names this pod is still taken.
         lifecycle: { preStop: { sleep: { seconds: 5 } } },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "16Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "64Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 64 }),
         securityContext: restrictedContainer,
         volumeMounts: [{ name: "config", mountPath: dirname(collectorConfigFile), readOnly: true }, ...tls.mounts],
       },

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { monitoringPorts, zipkin } from "../plan/connections/monitoring-parts.ts";
 import { partDefaults } from "../plan/monitoring/part-defaults.ts";
 import { type ElasticsearchSettings, zipkinEnvironment } from "../plan/monitoring/zipkin.ts";
+import { containerResources } from "../platform/container-resources.ts";
 import type { ExposureArgs } from "../platform/exposure.ts";
 import { restrictedContainer, restrictedPod } from "../platform/restricted.ts";
 import { shownHash } from "../platform/shown-hash.ts";
@@ -99,7 +100,6 @@ function podSpec(
   secret: pulumi.Output<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
   const { maxSpans, elasticsearch, cpuMillis, memoryMiB, priorityClassName } = { ...partDefaults.zipkin, ...args };
-  const memory = `${memoryMiB}Mi`;
   const probe = { httpGet: { path: "/health", port: "http" }, timeoutSeconds: 5 };
   const environment = zipkinEnvironment({ maxSpans, elasticsearch, memoryMiB });
   return {
@@ -126,10 +126,7 @@ function podSpec(
         // Asks what keeps the spans too. That it is gone is no reason to restart.
         readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 3 },
         livenessProbe: { tcpSocket: { port: "http" }, periodSeconds: 10, failureThreshold: 6, timeoutSeconds: 5 },
-        resources: {
-          requests: { cpu: `${cpuMillis}m`, memory, "ephemeral-storage": "32Mi" },
-          limits: { cpu: `${Math.max(1000, 2 * cpuMillis)}m`, memory, "ephemeral-storage": "128Mi" },
-        },
+        resources: containerResources({ cpuMillis, memoryMiB, ephemeralMiB: 128 }),
         securityContext: restrictedContainer,
         volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
       },

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { ContainerRange, Quantities, Quota } from "../plan/platform/quota.ts";
+import type { ContainerRange, Quota } from "../plan/platform/quota.ts";
+import { binaryQuantity, cpuQuantity, quantities } from "./container-resources.ts";
 
 export interface QuotasArgs {
   readonly namespace: pulumi.Input<string>;
@@ -38,10 +39,10 @@ export class Quotas extends pulumi.ComponentResource {
 function hardLimits({ pods, cpuMillis, memoryMiB, storageGiB, loadBalancers }: Quota): Record<string, string> {
   return {
     pods: String(pods),
-    "requests.cpu": cpu(cpuMillis),
-    "requests.memory": `${memoryMiB}Mi`,
-    "limits.memory": `${memoryMiB}Mi`,
-    "requests.storage": `${storageGiB}Gi`,
+    "requests.cpu": cpuQuantity(cpuMillis),
+    "requests.memory": binaryQuantity(memoryMiB),
+    "limits.memory": binaryQuantity(memoryMiB),
+    "requests.storage": binaryQuantity(1024 * storageGiB),
     "services.loadbalancers": String(loadBalancers),
   };
 }
@@ -57,13 +58,4 @@ function containerLimits({
     default: quantities(defaultLimit),
     max: quantities(max),
   };
-}
-
-function quantities({ cpuMillis, memoryMiB, ephemeralMiB }: Quantities): Record<string, string> {
-  return { cpu: cpu(cpuMillis), memory: `${memoryMiB}Mi`, "ephemeral-storage": `${ephemeralMiB}Mi` };
-}
-
-/** As the API server writes it back: whole cores without a unit. */
-function cpu(millis: number): string {
-  return millis % 1000 === 0 ? String(millis / 1000) : `${millis}m`;
 }

@@ -161,7 +161,7 @@ function podSpec(
   };
   const resources = {
     requests: { cpu: "100m", memory: "256Mi", "ephemeral-storage": "64Mi" },
-    limits: { cpu: "1000m", memory: "512Mi", "ephemeral-storage": "512Mi" },
+    limits: { cpu: "1", memory: "512Mi", "ephemeral-storage": "512Mi" },
   };
   return {
     serviceAccountName: account,

@@ -81,7 +81,7 @@ export function traefikPod(
         livenessProbe: { ...ping, initialDelaySeconds: readingSeconds, periodSeconds: 10, failureThreshold: 3 },
         resources: {
           requests: { cpu: "50m", memory: "128Mi", "ephemeral-storage": "16Mi" },
-          limits: { cpu: "1000m", memory: "256Mi", "ephemeral-storage": "64Mi" },
+          limits: { cpu: "1", memory: "256Mi", "ephemeral-storage": "64Mi" },
         },
         securityContext: restrictedContainer,
         volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],

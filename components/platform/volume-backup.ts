@@ -163,7 +163,7 @@ function podSpec(
         env: environment(args, backup, secret),
         resources: {
           requests: { cpu: "100m", memory: "256Mi", "ephemeral-storage": "256Mi" },
-          limits: { cpu: "1000m", memory: "1Gi", "ephemeral-storage": "2Gi" },
+          limits: { cpu: "1", memory: "1Gi", "ephemeral-storage": "2Gi" },
         },
         securityContext: restrictedContainer,
         volumeMounts: [

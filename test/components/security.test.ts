@@ -79,8 +79,8 @@ describe("SecurityBaseline", () => {
         hard: {
           pods: "10",
           "requests.cpu": "2500m",
-          "requests.memory": "4096Mi",
-          "limits.memory": "4096Mi",
+          "requests.memory": "4Gi",
+          "limits.memory": "4Gi",
           "requests.storage": "20Gi",
           "services.loadbalancers": "1",
         },

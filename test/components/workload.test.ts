@@ -170,7 +170,7 @@ describe("Workload", () => {
       requests: { cpu: "700m", memory: "64Mi", "ephemeral-storage": "64Mi" },
       limits: { cpu: "1400m", memory: "64Mi", "ephemeral-storage": "256Mi" },
     });
-    expect((await specs()).container.resources.limits.cpu).toBe("1000m");
+    expect((await specs()).container.resources.limits.cpu).toBe("1");
     const { container, pod } = await specs({ resources: { cpuMillis: 50, cpuLimitMillis: 75, ephemeralMiB: 1000 } });
     expect(container.resources.limits).toMatchObject({ cpu: "75m", "ephemeral-storage": "1000Mi" });
     expect(container.resources.requests["ephemeral-storage"]).toBe("250Mi");
