@@ -41,6 +41,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts", "app/test/**/*.test.ts"],
           exclude: ["test/cluster/**", "test/soak/**"],
+          globalSetup: ["test/check-programs.ts"],
           // What a worker has loaded serves all of its files: a quarter less for the processors to do.
           isolate: false,
           // They run beside clusters: a limit ends what hangs, and measures nothing.

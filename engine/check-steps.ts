@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { root } from "../local/paths.ts";
-import { ensurePart, type PartName } from "../local/toolchain.ts";
+import { ensureParts, type PartName } from "../local/toolchain.ts";
 import { runProcess } from "./process.ts";
 
 /** One check of the checkout. The workflow for pull requests runs each by its name, so the two cannot differ. */
@@ -85,7 +85,7 @@ export const checkSteps: readonly CheckStep[] = [
 
 /** Runs one step, its words on this terminal. @returns the worst exit code */
 export async function runStep({ parts = [], runs }: CheckStep): Promise<number> {
-  for (const part of parts) await ensurePart(part, (line) => console.error(line));
+  await ensureParts(parts, (line) => console.error(line));
   let worst = 0;
   for (const { program, args, cwd = root } of runs()) {
     const { code } = await runProcess(program, args, { cwd, inherit: true });

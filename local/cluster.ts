@@ -29,7 +29,7 @@ import {
   stopService,
   type ServiceState,
 } from "./service.ts";
-import { ensurePart } from "./toolchain.ts";
+import { ensureParts } from "./toolchain.ts";
 
 export interface LocalNeeds {
   readonly hosts: readonly LocalHost[];
@@ -106,9 +106,7 @@ export async function ensureLocal(needs: LocalNeeds, log: Log): Promise<{ unavai
   await refusePortsInUse(needs.ports);
   await timed("packages", () => ensurePackages(log));
   await refuseForeignBridge();
-  await timed("toolchain", async () => {
-    for (const part of ["registry", "kubernetes", "etcd"] as const) await ensurePart(part, log);
-  });
+  await timed("toolchain", () => ensureParts(["kubernetes", "registry", "etcd"], log));
   const network = { gateway: gatewayOf(needs.hosts), serviceSubnet: needs.serviceSubnet };
   await timed("registry", async () => {
     await ensureBridge(network);

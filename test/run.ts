@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { setPriority, tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { bringUp, broughtUp, prepare } from "./cluster/setup.ts";
+import { bringUp, prepare, prepareChecks, wholeRun } from "./cluster/setup.ts";
 
 interface Counts {
   passed: number;
@@ -54,7 +54,7 @@ async function runProject(
     const covered = extra.includes("--coverage");
     const env = {
       ...process.env,
-      [broughtUp]: "1",
+      ...(project === "unit" && !beside ? {} : { [wholeRun]: "1" }),
       // Of what comes out of that cache V8 counts less exactly.
       ...(covered ? { NODE_DISABLE_COMPILE_CACHE: "1" } : {}),
     };
@@ -130,6 +130,8 @@ export async function main(argv: string[]): Promise<number> {
     else {
       // Only then, as what is built for the cluster (kubeadm, promtool) is what some unit tests check our files with.
       await prepare();
+      // Else the unit tests' own lane builds it, beside the clusters.
+      if (which !== "all") await prepareChecks();
       const lanes = [liveOnClusters(onClusters[which === "soak" ? "soak" : "cluster"])];
       if (which === "all") lanes.push(live("unit", true));
       for (const ended of await Promise.allSettled(lanes)) if (ended.status === "rejected") throw ended.reason;

@@ -2,8 +2,6 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram } from "../../local/packages.ts";
-import { run } from "../../local/run.ts";
 import { gatewayOf } from "../../local/hosts.ts";
 import { loadStack } from "../../engine/load-stack.ts";
 import { eventually } from "./quorum.ts";
@@ -20,7 +18,7 @@ export interface ResticServer {
 export async function startResticServer(port: number): Promise<ResticServer> {
   const folder = mkdtempSync(join(tmpdir(), "quorum-restic-"));
   const address = `${gateway()}:${port}`;
-  const child = spawn(await rclone(), ["serve", "restic", "--addr", address, folder], { stdio: "ignore" });
+  const child = spawn("rclone", ["serve", "restic", "--addr", address, folder], { stdio: "ignore" });
   await eventually("the backup server's first answer", 20, async () =>
     (await fetch(`http://${address}/`)).status < 500 ? true : undefined,
   );
@@ -38,13 +36,4 @@ function gateway(): string {
   const { controlPlane } = loadStack("dev");
   if (controlPlane.mode !== "kubeadm") throw new Error("stack dev has no hosts");
   return gatewayOf(Object.entries(controlPlane.hosts).map(([name, { address }]) => ({ name, address })));
-}
-
-/** Debian's, installed when it is first needed: nothing but this story needs it. */
-export async function rclone(): Promise<string> {
-  const found = findProgram("rclone");
-  if (found !== undefined) return found;
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["install", "-y", "--no-install-recommends", "rclone"], { env });
-  return findProgram("rclone") ?? "rclone";
 }
