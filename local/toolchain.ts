@@ -5,7 +5,7 @@ import { cacheDir, ensureDir, root } from "./paths.ts";
 import { type ModulePatch, patchedModFile, patchFiles } from "./module-patch.ts";
 import { findProgram } from "./packages.ts";
 import { run } from "./run.ts";
-import { twoAtATime } from "./two-at-a-time.ts";
+import { madeOnce, twoAtATime } from "./side-by-side.ts";
 
 /** What the parts of Istio call themselves, with the commit; `data/images.yaml` names the same release. */
 export const istioRelease = "1.31.0";
@@ -76,7 +76,7 @@ export const parts = {
   "kubernetes-previous": kubernetes,
   "etcd-previous": etcd,
   "coredns-previous": { module: "github.com/coredns/coredns", binaries: { coredns: "github.com/coredns/coredns" } },
-  // Likewise: what keeps images in a folder.
+  // A program of its own: what keeps images in a folder.
   registry: {
     module: "github.com/distribution/distribution/v3",
     binaries: { registry: "quorum.dev/toolchain/registry" },
@@ -149,7 +149,7 @@ export const parts = {
     tags: "netgo",
     versionFlags: (version) => `-X github.com/grafana/loki/v3/pkg/util/build.Version=${version.slice(1)}`,
   },
-  // Likewise: the parts of the release that the log agent's configuration names.
+  // A program of its own: the parts of the release that the log agent's configuration names.
   "opentelemetry-collector-agent": {
     module: "go.opentelemetry.io/collector/otelcol",
     binaries: { "otelcol-contrib": "quorum.dev/toolchain/opentelemetry-collector-agent" },
@@ -268,15 +268,9 @@ export const binaryPath = (name: PartName, binary: string) => join(partDir(name)
 
 export const goProgram = () => findProgram("go") ?? "go";
 
-/** Parts that are being built: several images may need one at once. */
-const underWay = new Map<PartName, Promise<void>>();
-
 /** Builds the part with the machine's Go unless the cache has it. */
 export async function ensurePart(name: PartName, log: (line: string) => void): Promise<void> {
-  if (existsSync(partDir(name))) return;
-  const build = underWay.get(name) ?? buildPart(name, log).finally(() => underWay.delete(name));
-  underWay.set(name, build);
-  await build;
+  if (!existsSync(partDir(name))) await madeOnce(partDir(name), () => buildPart(name, log));
 }
 
 async function buildPart(name: PartName, log: (line: string) => void): Promise<void> {

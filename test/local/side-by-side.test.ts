@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { twoAtATime } from "../../local/two-at-a-time.ts";
+import { madeOnce, twoAtATime } from "../../local/side-by-side.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -23,4 +23,17 @@ it("begins nothing after a failure, and throws it once what is under way has end
   });
   await expect(all).rejects.toThrow("no disk");
   expect(ended).toEqual(["slow"]);
+});
+
+it("makes once what two need at the same time, and again after a failure", async () => {
+  let made = 0;
+  const make = async () => {
+    await turn();
+    if (++made === 1) throw new Error("no network");
+  };
+  const both = await Promise.allSettled([madeOnce("/tmp/a", make), madeOnce("/tmp/a", make)]);
+  expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(made).toBe(1);
+  await madeOnce("/tmp/a", make);
+  expect(made).toBe(2);
 });

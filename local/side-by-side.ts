@@ -16,3 +16,12 @@ export async function twoAtATime<Item>(items: Iterable<Item>, work: (item: Item)
   await Promise.all([worker(), worker()]);
   if (failures.length > 0) throw failures[0];
 }
+
+const underWay = new Map<string, Promise<void>>();
+
+/** Makes a file or folder that several may need at once; who comes while it is being made waits for the same. */
+export async function madeOnce(path: string, make: () => Promise<void>): Promise<void> {
+  const making = underWay.get(path) ?? make().finally(() => underWay.delete(path));
+  underWay.set(path, making);
+  await making;
+}
