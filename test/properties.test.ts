@@ -168,6 +168,6 @@ test("valid configurations, drawn at random, make objects with fitting names, se
       checkBudgets(objects);
       checkRoutes(objects);
     }),
-    { numRuns: 10 },
+    { numRuns: 30 },
   );
 });
