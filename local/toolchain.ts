@@ -10,7 +10,13 @@ import { madeOnce, twoAtATime } from "./side-by-side.ts";
 /** What the parts of Istio call themselves, with the commit; `data/images.yaml` names the same release. */
 export const istioRelease = "1.31.0";
 
-/** A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and all that the release was built with. */
+/**
+ * A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and what the release was built with.
+ *
+ * Parts of the current Kubernetes' time that talk to it take its libraries, and what those stand on, in the versions of
+ * `local/toolchain/kubernetes/go.mod`, whatever the release was built with: a third of what all parts compile is there
+ * once then, not nine times. Where a release asks for newer ones, its go.mod excludes those.
+ */
 interface Part {
   /** The module whose version is the part's version. */
   readonly module: string;
@@ -23,7 +29,7 @@ interface Part {
   readonly versionFlags?: (version: string) => string;
   /** Go files of a program of our own beside its go.mod. */
   readonly sources?: readonly string[];
-  /** Modules that are built with some files of theirs replaced. */
+  /** Modules that are built with some files of theirs replaced or edited. */
   readonly patches?: readonly ModulePatch[];
 }
 
@@ -89,15 +95,21 @@ export const parts = {
       prometheus: "github.com/prometheus/prometheus/cmd/prometheus",
       promtool: "github.com/prometheus/prometheus/cmd/promtool",
     },
-    tags: "netgo",
     // The module's v0.305.0 is the release 3.5.0.
     versionFlags: (version) =>
       `-X github.com/prometheus/common/version.Version=${version.replace(/^v0\.(\d)0?(\d+)/, "$1.$2")}`,
     // As released, but for service discovery in clouds: half of what is compiled. Prometheus' own way to leave some out.
+    // The edit is for the Kubernetes libraries that it is built with, which are newer than the release's.
     patches: [
       {
         module: "github.com/prometheus/prometheus",
         files: { "plugins/plugins.go": "fewer-plugins.go.txt" },
+        edits: {
+          "discovery/kubernetes/kubernetes.go": [
+            "cache.DefaultWatchErrorHandler(r, err)",
+            "cache.DefaultWatchErrorHandler(context.Background(), r, err)",
+          ],
+        },
       },
     ],
   },
@@ -107,7 +119,6 @@ export const parts = {
       alertmanager: "github.com/prometheus/alertmanager/cmd/alertmanager",
       amtool: "github.com/prometheus/alertmanager/cmd/amtool",
     },
-    tags: "netgo",
     versionFlags: (version) => `-X github.com/prometheus/common/version.Version=${version.slice(1)}`,
   },
   "metrics-server": {
@@ -146,8 +157,20 @@ export const parts = {
   loki: {
     module: "github.com/grafana/loki/v3",
     binaries: { loki: "github.com/grafana/loki/v3/cmd/loki" },
-    tags: "netgo",
     versionFlags: (version) => `-X github.com/grafana/loki/v3/pkg/util/build.Version=${version.slice(1)}`,
+    // As released, but for one of the two stores of requests to delete.
+    patches: [
+      {
+        module: "github.com/grafana/loki/v3",
+        files: { "pkg/compactor/deletion/delete_requests_store_sqlite.go": "no-sqlite.go.txt" },
+        edits: {
+          "pkg/compactor/deletion/delete_requests_db_sqlite.go": [
+            "package deletion",
+            "//go:build ignore\n\npackage deletion",
+          ],
+        },
+      },
+    ],
   },
   // A program of its own: the parts of the release that the log agent's configuration names.
   "opentelemetry-collector-agent": {
@@ -155,6 +178,13 @@ export const parts = {
     binaries: { "otelcol-contrib": "quorum.dev/toolchain/opentelemetry-collector-agent" },
     sources: ["main.go"],
     versionFlags: (version) => `-X main.version=${version.slice(1)}`,
+    // For the Kubernetes libraries that it is built with, which are newer than the release's.
+    patches: [
+      {
+        module: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor",
+        files: { "internal/kube/fake_informer.go": "informer-of-nothing.go.txt" },
+      },
+    ],
   },
   // Likewise, of the release that has the exporter to Zipkin.
   "opentelemetry-collector-gateway": {
@@ -255,8 +285,9 @@ export function partKey(name: PartName): string {
   const hash = createHash("sha256");
   const files = ["go.mod", "go.sum", ...(part.sources ?? []), ...patchFiles(part.patches ?? [])];
   for (const file of files) hash.update(readFileSync(join(partFolder(name), file)));
+  const edits = (part.patches ?? []).flatMap((patch) => (patch.edits === undefined ? [] : [patch.edits]));
   return hash
-    .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch]))
+    .update(JSON.stringify([linkerFlags(name), part.tags, part.binaries, process.arch, ...edits]))
     .digest("hex")
     .slice(0, 16);
 }

@@ -27,8 +27,15 @@ describe("a module with some files replaced", () => {
     writeFileSync(join(part, "go.sum"), "sums\n");
     writeFileSync(join(part, "own.go.txt"), "own\n");
     writeFileSync(join(module, "dns", "all.go"), "all\n", { mode: 0o444 });
+    writeFileSync(join(module, "old.go"), "call(a)\n", { mode: 0o444 });
     chmodSync(join(module, "dns"), 0o555);
-    const patches = [{ module: "example.com/dns", files: { "dns/all.go": "own.go.txt" } }];
+    const patches = [
+      {
+        module: "example.com/dns",
+        files: { "dns/all.go": "own.go.txt" },
+        edits: { "old.go": ["(a)", "(a, b)"] },
+      } as const,
+    ];
 
     // Twice, as after a build that was cut off.
     for (let time = 1; time <= 2; time++) {
@@ -37,8 +44,18 @@ describe("a module with some files replaced", () => {
       expect(readFileSync(modFile, "utf8")).toBe(`module part\n-replace=example.com/dns=${copy}\n`);
       expect(existsSync(join(target, "go.sum"))).toBe(true);
       expect(readFileSync(join(copy, "dns", "all.go"), "utf8")).toBe("own\n");
+      expect(readFileSync(join(copy, "old.go"), "utf8")).toBe("call(a, b)\n");
     }
     expect(readFileSync(join(module, "dns", "all.go"), "utf8")).toBe("all\n");
+    for (const [text, times] of [
+      ["call(c)", 0],
+      ["l", 2],
+    ] as const) {
+      const missed = [{ module: "example.com/dns", files: {}, edits: { "old.go": [text, "x"] } } as const];
+      await expect(patchedModFile(fakeGo(module), part, missed, target)).rejects.toThrow(
+        `example.com/dns: "${text}" is to be in old.go exactly once, but is there ${times} times; adapt`,
+      );
+    }
     chmodSync(join(module, "dns"), 0o755);
     expect(patchFiles(patches)).toEqual(["own.go.txt"]);
   });

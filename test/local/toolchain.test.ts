@@ -16,6 +16,21 @@ describe("the toolchain's parts", () => {
     for (const path of Object.values(parts[name].binaries)) expect(pins).toContain(path);
   });
 
+  const librariesOf = (part: PartName) => {
+    const text = readFileSync(join(partFolder(part), "go.mod"), "utf8");
+    return new Map(
+      [...text.matchAll(/^\s+(k8s\.io\/\S+) (v0\.[1-9]\d*\.\d+)(?=\s)/gm)].map(([, path, version]) => [path, version]),
+    );
+  };
+  // Of those that the minor before names, each has its time's; Traefik is built for long stories alone.
+  const withLibraries = names.filter(
+    (name) => librariesOf(name).has("k8s.io/client-go") && !name.endsWith("-previous") && name !== "traefik",
+  );
+  test.each(withLibraries)("%s takes the Kubernetes libraries of the cluster's release", (name) => {
+    for (const [path, version] of librariesOf(name))
+      expect(`${path} ${version}`).toBe(`${path} v0${partVersion("kubernetes").slice(2)}`);
+  });
+
   test("no two parts share a cache key, and a key is the same each time", () => {
     expect(new Set(names.map(partKey)).size).toBe(names.length);
     expect(names.map(partKey)).toEqual(names.map(partKey));
